@@ -1,0 +1,67 @@
+"""From an imbalanced image-classification dataset to an exactly balanced one, with a record for every image.
+
+    from augflow import Registry, compose, read_recipe, run
+
+    settings = compose(["recipe=balance", "source.root=photos/train"])
+    recipe = read_recipe(settings.recipe, Registry())
+    outcome = run(recipe, settings.source, settings.sink)
+
+The names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from augflow.census import Census as Census
+    from augflow.census import take as take_census
+    from augflow.chain import Chain as Chain
+    from augflow.chain import perform as perform
+    from augflow.config import Settings as Settings
+    from augflow.config import compose as compose
+    from augflow.errors import AugflowError as AugflowError
+    from augflow.plan import Plan as Plan
+    from augflow.recipe import Recipe as Recipe
+    from augflow.recipe_reader import read_recipe as read_recipe
+    from augflow.registry import Registry as Registry
+    from augflow.run import Outcome as Outcome
+    from augflow.run import Watch as Watch
+    from augflow.run import run as run
+    from augflow.source import open_source as open_source
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AugflowError": "errors",
+    "Census": "census",
+    "Chain": "chain",
+    "Outcome": "run",
+    "Plan": "plan",
+    "Recipe": "recipe",
+    "Registry": "registry",
+    "Settings": "config",
+    "Watch": "run",
+    "compose": "config",
+    "open_source": "source",
+    "perform": "chain",
+    "read_recipe": "recipe_reader",
+    "run": "run",
+    "take_census": "census:take",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'augflow' has no attribute '{name}'")
+    from importlib import import_module
+
+    module, _, original = _HOMES[name].partition(":")
+    found: object = getattr(import_module(f"augflow.{module}"), original or name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

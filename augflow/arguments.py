@@ -1,0 +1,85 @@
+"""The words after a verb, sorted: the verb's own flags, Hydra's flags, and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from augflow.errors import RecipeError, nearest
+
+# Hydra's flags by their long names; its --experimental-rerun unpickles a file and is left out.
+SHORT = {
+    "-h": "--help",
+    "-c": "--cfg",
+    "-p": "--package",
+    "-cp": "--config-path",
+    "-cn": "--config-name",
+    "-cd": "--config-dir",
+    "-r": "--run",
+    "-m": "--multirun",
+    "-i": "--info",
+}
+VALUED = ("--cfg", "--package", "--config-path", "--config-name", "--config-dir")
+BARE = ("--help", "--hydra-help", "--resolve", "--run", "--multirun", "--info")
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+Flags = Mapping[str, tuple[Any, str]]
+"""A verb's own flags: name → default and help; one whose default is False takes no value."""
+
+
+@dataclass
+class Arguments:
+    """What was typed after the verb."""
+
+    flags: dict[str, Any]
+    """The verb's own, by their names without dashes (`--dry-run` is `dry_run`), defaults filled in."""
+    hydra: list[str] = field(default_factory=list)
+    """Hydra's flags, `--name=value`, without `--config-dir`."""
+    roots: list[str] = field(default_factory=list)
+    """What `--config-dir` named."""
+    words: list[str] = field(default_factory=list)
+    """Everything else, in its order."""
+
+
+def sort(typed: Sequence[str], flags: Flags, composes: bool = True) -> Arguments:
+    """Sort the words after a verb; `--` ends the flags.
+
+    Raises:
+        RecipeError: a flag is unknown, or has no value, or has one that it cannot take.
+    """
+    found = Arguments({_plain(name): default for name, (default, _) in flags.items()})
+    valued = {name for name, (default, _) in flags.items() if default is not False} | {*(VALUED if composes else ())}
+    known = {*flags, "--help", *((*VALUED, *BARE) if composes else ())}
+    rest = list(typed)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            found.words += rest
+            break
+        if not word.startswith("-") or word == "-":
+            found.words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        name = SHORT.get(name, name)
+        if name not in known:
+            raise RecipeError(f"There is no flag {name}.{nearest(name, known)}")
+        if name in valued and not equals:
+            if not rest:
+                raise RecipeError(f"{name} needs a value.")
+            value = rest.pop(0)
+        elif name == "--info" and not equals:
+            value = rest.pop(0) if rest and rest[0] in INFO else "all"
+        elif name not in valued and name != "--info" and equals:
+            raise RecipeError(f"{name} takes no value.")
+        if name in flags:
+            found.flags[_plain(name)] = value if name in valued else True
+        elif name == "--config-dir":
+            found.roots.append(value)
+        else:
+            found.hydra.append(f"{name}={value}" if name in valued or name == "--info" else name)
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_")

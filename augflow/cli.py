@@ -1,0 +1,255 @@
+"""The command line: a verb, its own flags, and everything else for Hydra.
+
+Importing this module imports nothing but `sys`, so that `augflow` alone answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
+
+    from omegaconf import DictConfig
+
+    from augflow.config import Settings
+
+VERBS = ("scan", "plan", "run", "transforms", "recipes")
+
+OVERVIEW = """\
+augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.
+
+usage: augflow VERB [flags] [RECIPE.yaml] [key=value ...]
+
+{verbs}
+
+augflow VERB --help   the verb's flags, settings and choices
+augflow --version     the version
+eval "$(augflow -sc install=bash)"   completion in bash
+"""
+
+WRONG = 2
+FAULT = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks (`sys.argv` unless given) and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _guarded(lambda: _main(words))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("augflow: interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = _pipe_closed()
+    return code
+
+
+def _main(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(OVERVIEW.format(verbs="\n".join(f"  {verb:<12}{_summary(verb)}" for verb in VERBS)), end="")
+        return 0
+    verb, *rest = words
+    if verb == "--version":
+        from augflow import __version__
+
+        print(f"augflow {__version__}")
+        return 0
+    if verb in ("-sc", "--shell-completion"):
+        return _completion(rest)
+    if verb not in VERBS:
+        from augflow.errors import RecipeError, nearest
+
+        first = " A verb comes first: augflow run …" if "=" in verb or verb.startswith("-") else ""
+        raise RecipeError(f"There is no verb '{verb}'.{nearest(verb, VERBS)}{first} Verbs: {', '.join(VERBS)}.")
+    return _run(_module(verb), verb, rest)
+
+
+def _summary(verb: str) -> str:
+    """The first line of a verb's docstring, without importing the verb."""
+    with open(f"{__file__.removesuffix('cli.py')}verbs/{verb}.py", encoding="utf-8") as lines:
+        return lines.readline().strip().strip('"')
+
+
+def _module(verb: str) -> ModuleType:
+    from importlib import import_module
+
+    return import_module(f"augflow.verbs.{verb}")
+
+
+def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
+    from pathlib import Path
+
+    from augflow import usage
+    from augflow.arguments import sort
+
+    flags = getattr(module, "FLAGS", {})
+    composes = getattr(module, "COMPOSES", True)
+    if {"-h", "--help"} & {*typed}:
+        roots = [Path(root) for root in sort(typed, flags, composes).roots]
+        text = module.__doc__ or ""
+        print(usage.composed(verb, text, flags, roots) if composes else usage.plain(verb, text, flags), end="")
+        return 0
+    arguments = sort(typed, flags, composes)
+    if not composes:
+        return int(module.main(arguments.words, arguments.flags))
+    return _compose(
+        _Job(module.main, arguments.flags), f"augflow {verb}", arguments.hydra, arguments.words, arguments.roots
+    )
+
+
+class _Job:
+    """The function that Hydra calls once, or once for each job of a sweep; it keeps the worst exit code."""
+
+    def __init__(self, verb: Callable[[Settings, dict[str, Any]], int], flags: dict[str, Any]) -> None:
+        import os
+
+        self.verb = verb
+        self.flags = flags
+        self.fixed: frozenset[str] = frozenset()
+        self.process = os.getpid()
+        self.code = 0
+
+    def __call__(self, config: DictConfig) -> int:
+        import os
+
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        from augflow.config import settle
+        from augflow.door import BY_PATH
+
+        about: Any = HydraConfig.get()
+        job = (
+            f"{about.job.override_dirname.replace(f'recipe={BY_PATH}', 'recipe=')}: "
+            if about.mode == RunMode.MULTIRUN
+            else ""
+        )
+        code = _guarded(lambda: int(self.verb(settle(config, about, self.fixed), self.flags)), job)
+        self.code = max(self.code, code)
+        if code and os.getpid() != self.process:
+            raise _JobError(code)
+        return code
+
+
+class _JobError(Exception):
+    """How a job in another process hands its exit code back through one of Hydra's launchers."""
+
+
+def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots: Sequence[str] = ()) -> int:
+    """Let Hydra compose the settings and call `job`, or do what its flags say; return the exit code."""
+    import os
+    import tempfile
+    import warnings
+
+    import hydra
+
+    from augflow import catalogue, config
+    from augflow.door import opened
+    from augflow.errors import RecipeError
+    from augflow.explain import explain
+
+    primary = next((flag.partition("=")[2] for flag in flags if flag.startswith("--config-name=")), config.PRIMARY)
+    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    with (
+        opened(typed, roots) as words,
+        tempfile.TemporaryDirectory(prefix="augflow-") as scratch,
+        warnings.catch_warnings(),
+    ):
+        warnings.showwarning = _warn  # type: ignore[assignment]
+        job.fixed = config.fixed(words)
+        sys.argv = [program, *flags, *words]
+        if "--multirun" in flags and not any(word.startswith("hydra.sweep.dir=") for word in words):
+            # Hydra's sweeper leaves a multirun.yaml there.
+            sys.argv.append(f"hydra.sweep.dir='{scratch}'")
+        try:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # Else Hydra itself prints what went wrong, and exits with 1.
+            hydra.main(str(catalogue.conf_dir()), config.PRIMARY, config.VERSION_BASE)(job)()
+        except _JobError as failed:
+            return max(int(failed.args[0]), job.code)
+        except SystemExit as done:
+            return WRONG if done.code == 1 else int(done.code or 0)
+        except BrokenPipeError:
+            raise
+        except (*config.REFUSALS, ValueError, AssertionError, OSError) as error:
+            raise RecipeError(explain(error, lambda: config.tree(words, primary))) from None
+        finally:
+            sys.argv = before[0]
+            if before[1] is None:
+                del os.environ["HYDRA_FULL_ERROR"]
+    return job.code
+
+
+def _completion(asked: list[str]) -> int:
+    """Install completion in a shell, or answer one: verbs and flags from here, settings from Hydra."""
+    import contextlib
+    import io
+    import os
+
+    from augflow.arguments import BARE, VALUED, sort
+    from augflow.door import opened
+
+    nothing = _Job(lambda _, __: 0, {})
+    if not any(word.startswith("query=") for word in asked):
+        return _compose(nothing, "augflow", ["--shell-completion"], asked)
+    line = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT") or 10**6)]
+    typed = line.split()[1:]
+    current = typed.pop() if typed and not line[-1:].isspace() else ""
+    if not typed:
+        print(" ".join((*VERBS, "--help", "--version")))
+        return 0
+    if typed[0] not in VERBS:
+        return 0
+    module = _module(typed[0])
+    flags, composes = getattr(module, "FLAGS", {}), getattr(module, "COMPOSES", True)
+    if current.startswith("-"):
+        print(" ".join((*flags, "--help", *((*VALUED, *BARE) if composes else ()))))
+    elif composes:
+        # What cannot be completed is not the moment to complain about.
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception):
+            arguments = sort(typed[1:], flags)
+            with opened(arguments.words, arguments.roots) as words:
+                os.environ["COMP_LINE"] = " ".join(("augflow", *arguments.hydra, *words, current))
+                _compose(nothing, "augflow", ["--shell-completion"], asked)
+    return 0
+
+
+def _guarded(act: Callable[[], int], job: str = "") -> int:
+    """Call `act`; turn what it raises into a message and an exit code. A traceback is for a fault of our own."""
+    try:
+        return act()
+    except SystemExit as done:
+        # rich tells of a closed pipe so, and argparse of what is wrong.
+        return PIPE_CLOSED if isinstance(done.__context__, BrokenPipeError) else int(done.code or 0)
+    except BrokenPipeError:
+        return _pipe_closed()
+    except Exception as error:
+        from augflow.errors import AugflowError
+
+        if isinstance(error, AugflowError):
+            print(f"augflow: {job}{error}", file=sys.stderr)
+            return error.exit_code
+        import traceback
+
+        traceback.print_exc()
+        print(f"augflow: {job}this is a fault of augflow's own: please report it with the lines above", file=sys.stderr)
+        return FAULT
+
+
+def _pipe_closed() -> int:
+    import os
+
+    # Python would complain once more when it closes the stream.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return PIPE_CLOSED
+
+
+def _warn(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    place = "" if "hydra" in filename else f"{filename}:{lineno}: {category.__name__}: "
+    print(f"augflow: {place}{str(message).strip()}", file=sys.stderr)

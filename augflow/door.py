@@ -1,0 +1,192 @@
+"""The strict door, put into Hydra: recipes and chains are read by `strict`, wherever Hydra finds them.
+
+What is changed in Hydra is changed for the length of one `with` block, so that a program with a Hydra of its own can
+use augflow too.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+
+from augflow import catalogue, strict
+from augflow.errors import RecipeError
+
+BY_PATH = "path/"
+"""What the name of a recipe given by its path begins with, within Hydra."""
+
+
+@contextmanager
+def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterator[list[str]]:
+    """Put the strict door into Hydra; yield the overrides with a recipe's path replaced by a choice Hydra knows.
+
+    `roots` are searched as `--config-dir` is, installed recipe packages and the folder of a recipe given by path for
+    recipes and chains only. What is shipped comes first.
+
+    Raises:
+        RecipeError: a word is no override, a folder is not there, or the recipe's file is refused.
+    """
+    words, recipe = _by_path(overrides)
+    shelves = [*catalogue.packages().values(), *([root] if recipe and (root := catalogue.beside(recipe)) else [])]
+    paths = [f"{_StrictFile.scheme()}://{_folder(root)}" for root in roots]
+    paths += [f"{_Shelf.scheme()}://{shelf}" for shelf in shelves]
+
+    class Search(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            for path in paths:
+                search_path.append(provider="augflow", path=path)
+
+    plugins = Plugins.instance().plugin_type_to_subclass_list
+    types = SourcesRegistry.instance().types
+    store = ConfigStore.instance().repo
+    before = plugins[SearchPathPlugin], dict(types), store.get("recipe")
+    try:
+        plugins[SearchPathPlugin] = [*before[0], Search]
+        types.update({source.scheme(): source for source in (_StrictFile, _StrictPackage, _Shelf)})
+        if recipe:
+            store["recipe"] = dict(before[2] or {})
+            ConfigStore.instance().store(
+                group=f"recipe/{BY_PATH}".rstrip("/"),
+                name=_stem(recipe),
+                node=strict.load(recipe, "recipe").data,
+                provider=str(recipe),
+            )
+        yield words
+    finally:
+        plugins[SearchPathPlugin] = before[0]
+        types.clear()
+        types.update(before[1])
+        if before[2] is None:
+            store.pop("recipe", None)
+        else:
+            store["recipe"] = before[2]
+
+
+def origin(config_path: str, about: DictConfig) -> str:
+    """The file that Hydra read for `recipe/NAME` or `chain/NAME`; `about` is its own node.
+
+    Raises:
+        RecipeError: a second one of that name lies unseen behind it.
+    """
+    if _stored(config_path):
+        return str(ConfigStore.instance().load(ConfigSource._normalize_file_name(config_path)).provider)
+    files = []
+    for info in about.runtime.config_sources:
+        source = SourcesRegistry.instance().resolve(info.schema)(info.provider, f"{info.schema}://{info.path}")
+        if isinstance(source, _StrictFile | _StrictPackage) and source.is_config(config_path):
+            files.append(str(source.file(config_path)))
+    if len(set(files)) > 1:
+        group, _, name = config_path.partition("/")
+        raise RecipeError(f"Two {group}s are called '{name}': {files[0]} and {files[1]}. Rename one.")
+    return files[0] if files else ""
+
+
+class _StrictFile(FileConfigSource):
+    """A folder: recipes and chains through the strict door, the operator's other files as Hydra reads them."""
+
+    def is_config(self, config_path: str) -> bool:
+        # Hydra looks into folders first: without this, one that holds hydra/config.yaml would set Hydra itself.
+        return not _stored(config_path) and bool(super().is_config(config_path))
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        kind = _kind(config_path)
+        return _read(self, config_path, kind) if kind else super().load_config(config_path)
+
+    def file(self, config_path: str) -> Traversable:
+        return Path(self.path, self._normalize_file_name(config_path))
+
+
+class _StrictPackage(ImportlibResourcesConfigSource):
+    """As `_StrictFile`, for `pkg://`."""
+
+    def is_config(self, config_path: str) -> bool:
+        return not _stored(config_path) and bool(super().is_config(config_path))
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        kind = _kind(config_path)
+        return _read(self, config_path, kind) if kind else super().load_config(config_path)
+
+    def file(self, config_path: str) -> Traversable:
+        return resources.files(self.path).joinpath(self._normalize_file_name(config_path))
+
+
+class _Shelf(_StrictFile):
+    """A folder of other people's, of which only recipes and chains are seen."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "recipes"
+
+    def is_config(self, config_path: str) -> bool:
+        return _kind(config_path) is not None and super().is_config(config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        seen = config_path == "" or _kind(f"{config_path}/") is not None
+        return seen and bool(super().is_group(config_path))
+
+
+def _kind(config_path: str) -> strict.Kind | None:
+    for path in (config_path.lstrip("/"), posixpath.normpath(config_path).lstrip("/")):
+        if path.startswith("recipe/"):
+            return "recipe"
+        if path.startswith("chain/"):
+            return "chain"
+    return None
+
+
+def _stored(config_path: str) -> bool:
+    name = ConfigSource._normalize_file_name(config_path)
+    return bool(ConfigStore.instance().get_type(name) == ObjectType.CONFIG)
+
+
+def _read(source: _StrictFile | _StrictPackage, config_path: str, kind: strict.Kind) -> ConfigResult:
+    data = strict.load(source.file(config_path), kind).data
+    return ConfigResult(
+        provider=source.provider, path=source.full_path(), config=OmegaConf.create(data), header={"package": None}
+    )
+
+
+def _by_path(overrides: Sequence[str]) -> tuple[list[str], Path | None]:
+    words, recipe = list(overrides), None
+    for number, word in enumerate(overrides):
+        if "=" in word or word.startswith("~"):
+            continue
+        if not word.endswith((".yaml", ".yml")):
+            folder = f" Did you mean source.root={word}?" if Path(word).is_dir() else ""
+            raise RecipeError(f"'{word}' is neither a setting (key=value) nor a recipe's file (NAME.yaml).{folder}")
+        if recipe:
+            raise RecipeError(f"Two recipes are given: {recipe} and {word}. One run makes one; -m sweeps over several")
+        recipe = Path(word)
+        if not recipe.is_file():
+            raise RecipeError(f"There is no recipe {word}. One that augflow knows by name is chosen so: recipe=NAME")
+        words[number] = f"recipe={BY_PATH}{_stem(recipe)}"
+    if recipe and any(re.match(r"\+*recipe=", word) for word in overrides):
+        raise RecipeError(f"Two recipes are given: {recipe} and recipe=… . Leave one out.")
+    return words, recipe
+
+
+def _stem(recipe: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", recipe.stem)
+
+
+def _folder(root: str | Path) -> Path:
+    folder = Path(root).absolute()
+    if not folder.is_dir():
+        raise RecipeError(f"--config-dir {root}: there is no such folder.")
+    return folder

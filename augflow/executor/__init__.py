@@ -1,0 +1,59 @@
+"""Runs work on items, anywhere and in any order. An executor knows no images."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple, Protocol
+
+from augflow.errors import PluginError, nearest
+
+
+class Work(NamedTuple):
+    """What each process builds once and then calls with every item: `entry` is "module:callable", `spec` plain data."""
+
+    entry: str
+    spec: Mapping[str, Any]
+
+
+class Lost(NamedTuple):
+    """An item whose worker died of it, alone and twice."""
+
+    why: str
+
+
+class Executor(Protocol):
+    """Yields (item, result) for every item, in any order; an item may run twice, its work must bear that.
+
+    The result is what the callable returned, or `Lost`. Whatever the callable raises stops the run.
+    """
+
+    def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]: ...
+
+
+BUILT_IN = {"local": "augflow.executor.local:LocalExecutor"}
+
+
+def open_executor(settings: Mapping[str, Any]) -> Executor:
+    """Open the executor that `settings` names by `kind`; its other keys are arguments.
+
+    Raises:
+        PluginError: no such kind, or wrong arguments.
+    """
+    kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.executors")}
+    kind = str(settings.get("kind", "local"))
+    if kind not in kinds:
+        raise PluginError(
+            f"executor.kind: there is no executor '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}."
+        )
+    module, _, name = kinds[kind].partition(":")
+    arguments = {key: value for key, value in settings.items() if key != "kind"}
+    opened: Executor = getattr(importlib.import_module(module), name)(**arguments)
+    return opened
+
+
+def load(entry: str) -> Any:
+    """Import what `entry` ("module:name") names."""
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)

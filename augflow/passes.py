@@ -1,0 +1,56 @@
+"""Say in words what a chain compiles to: which steps share one pass over the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from augflow.chain import Chain, Node, OneOf, Step
+from augflow.render import Render
+
+
+def passes_of(chain: Chain, render: Render) -> list[str]:
+    """One line for each pass over the pixels, when every step fires."""
+    passes: list[tuple[str, str | None, list[str]]] = []
+    if chain.fold < 0:
+        _add_render(passes, render)
+    for number, step in enumerate(chain.steps):
+        for way, border, name in _ways(step):
+            _add(passes, way, border, name)
+        if number == chain.fold:
+            _add_render(passes, render)
+    return [f"{_PASSES[way]}: {' × '.join(names)}" for way, _, names in passes] or ["nothing changes the pixels"]
+
+
+_PASSES = {
+    "geometry": "sampled once",
+    "point-wise": "looked up in one table",
+    "pixel-wise": "applied",
+    "drawn": "as drawn, one of",
+}
+
+
+def _add(passes: list[tuple[str, str | None, list[str]]], way: str, border: str | None, name: str) -> None:
+    if passes and way in ("geometry", "point-wise") and passes[-1][0] == way:
+        _, known, names = passes[-1]
+        if border is None or known is None or border == known:
+            passes[-1] = (way, known or border, [*names, name])
+            return
+    passes.append((way, border, [name]))
+
+
+def _add_render(passes: list[tuple[str, str | None, list[str]]], render: Render) -> None:
+    if render.size is not None:
+        size = render.size if isinstance(render.size, int) else "×".join(map(str, render.size))
+        _add(passes, "geometry", render.border if render.fit == "pad" else None, f"render to {size} ({render.fit})")
+
+
+def _ways(step: Node) -> Iterator[tuple[str, str | None, str]]:
+    if isinstance(step, OneOf):
+        yield "drawn", None, f"{step.name} ({', '.join(option.name for option in step.options)})"
+    elif isinstance(step, Step):
+        way = "geometry" if hasattr(step.transform, "matrix") else "pixel-wise"
+        way = "point-wise" if hasattr(step.transform, "table") else way
+        yield way, getattr(step.transform, "border", None), step.name if step.p == 1 else f"{step.name} (p {step.p:g})"
+    else:
+        for inner in step.steps:
+            yield from _ways(inner)

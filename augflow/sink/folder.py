@@ -1,0 +1,93 @@
+"""A folder for each class, as ImageFolder and image_dataset_from_directory read it.
+
+While a run is on, `.augflow/` beside the class folders holds its journal, its lock and half-written files; a finished
+sink holds no folder but the classes'.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from augflow.errors import SinkError, SurroundingsError
+
+WORKSHOP = ".augflow"
+LEDGER = "ledger.parquet"
+RUN = "run.json"
+OURS = frozenset({LEDGER, RUN, "recipe.lock.yaml"})
+
+
+class FolderSink:
+    """Class folders below `root`.
+
+    Args:
+        root: created when the first run begins; refused when it holds something that augflow did not make.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+        self.workshop = self.root / WORKSHOP
+        self._made: set[str] = set()
+        self._count = 0
+
+    def begin(self) -> None:
+        """Make the root and the workshop, and clear away half-written files.
+
+        Raises:
+            SinkError: the root holds files, and no ledger or journal that tells them for ours.
+            SurroundingsError: it cannot be written.
+        """
+        try:
+            if self.root.exists() and not self.root.is_dir():
+                raise SinkError(f"sink.root: {self.root.absolute()} is a file. Name a folder.")
+            strangers = self._strangers()
+            if strangers:
+                raise SinkError(
+                    f"sink.root: {self.root.absolute()} holds '{strangers[0]}', and neither a ledger nor an unfinished "
+                    "run of augflow. Choose another folder, or empty this one."
+                )
+            (self.workshop / "half").mkdir(parents=True, exist_ok=True)
+            for left in os.scandir(self.workshop / "half"):
+                os.unlink(left.path)
+        except OSError as error:
+            raise SurroundingsError(f"sink.root: {self.root.absolute()}: {error.strerror}.") from error
+
+    def _strangers(self) -> list[str]:
+        if not self.root.exists() or self.workshop.exists() or (self.root / LEDGER).exists():
+            return []
+        return sorted(entry.name for entry in os.scandir(self.root))
+
+    def put(self, path: str, data: bytes) -> None:
+        folder, _, _ = path.rpartition("/")
+        self._count += 1
+        half = self.workshop / "half" / f"{os.getpid()}-{self._count}"
+        with open(half, "wb") as file:
+            file.write(data)
+        target = self.root / path
+        if folder not in self._made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+        os.replace(half, target)
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield path and size of every file in the class folders."""
+        if not self.root.is_dir():
+            return
+        for folder in os.scandir(self.root):
+            if folder.is_dir() and folder.name != WORKSHOP:
+                for entry in os.scandir(folder.path):
+                    yield f"{folder.name}/{entry.name}", entry.stat(follow_symlinks=False).st_size
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove outputs, and class folders that are left empty."""
+        for path in paths:
+            (self.root / path).unlink(missing_ok=True)
+        for folder in list(os.scandir(self.root)):
+            if folder.is_dir() and folder.name != WORKSHOP and not any(os.scandir(folder.path)):
+                os.rmdir(folder.path)
+
+    def end(self) -> None:
+        """Remove the workshop."""
+        shutil.rmtree(self.workshop, ignore_errors=True)

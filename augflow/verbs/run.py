@@ -1,0 +1,76 @@
+"""Make the data set: every class brought to its target, a record for every image.
+
+What is there already is kept, so an interrupted run goes on where it was. At the end the sink holds a folder for each
+class, `ledger.parquet`, `run.json` and `recipe.lock.yaml`. Exit code 1 where something was set aside or falls short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from augflow.recipe_reader import read_recipe
+from augflow.registry import Registry
+from augflow.run import Outcome, run
+from augflow.verbs.progress import RunProgress
+from augflow.verbs.telling import console, row, seconds, size, table, tell_aside, tell_json, wants_json
+
+if TYPE_CHECKING:
+    from augflow.config import Settings
+
+FLAGS = {"--format": ("text", "text or json")}
+
+
+def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    recipe = read_recipe(settings.recipe, Registry(settings.plugins), settings.where)
+    sink = dict(settings.sink)
+    if settings.job and "root" in sink:
+        sink["root"] = str(Path(sink["root"]) / settings.job)
+    with RunProgress() as watch:
+        outcome = run(
+            recipe, settings.source, sink, settings.executor, settings.plugins, watch, command=settings.overrides
+        )
+    if wants_json(flags):
+        tell_json(_as_json(outcome, sink))
+    else:
+        _show(outcome, sink)
+    return outcome.exit_code
+
+
+def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:
+    out = console()
+    made = table("class", "had", "target", "originals", "copies", "result")
+    for label, done in outcome.plan.classes.items():
+        row(made, label, done.has, done.target, done.originals, done.copies, done.result)
+    out.print(made)
+    rate = f", {outcome.made / outcome.seconds:,.0f}/s" if outcome.made else ""
+    out.print(
+        f"Made {outcome.made} ({size(outcome.bytes)}), kept {outcome.kept}, removed {outcome.removed}, "
+        f"in {seconds(outcome.seconds)}{rate}."
+    )
+    for label, done in outcome.plan.classes.items():
+        if done.shortfall:
+            out.print(Text(f"{label} falls short by {done.shortfall}: {done.why}.", style="yellow"))
+    if outcome.converted:
+        told = ", ".join(f"{count} × {note}" for note, count in outcome.converted.most_common())
+        out.print(Text(f"Converted on reading: {told}."))
+    tell_aside(out, outcome.aside)
+    out.print(Text(f"{outcome.plan.outputs} images in {sink.get('root', '')}; their records: ledger.parquet"))
+
+
+def _as_json(outcome: Outcome, sink: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "sink": dict(sink),
+        "classes": {label: done.result for label, done in outcome.plan.classes.items()},
+        "made": outcome.made,
+        "kept": outcome.kept,
+        "removed": outcome.removed,
+        "bytes": outcome.bytes,
+        "seconds": round(outcome.seconds, 3),
+        "short": {label: done.shortfall for label, done in outcome.plan.classes.items() if done.shortfall},
+        "aside": [item._asdict() for item in outcome.aside],
+        "converted": dict(outcome.converted),
+    }

@@ -1,0 +1,82 @@
+"""Look at every image of a source: classes, counts, sizes, formats, what would be set aside.
+
+Reads and decodes every file, writes nothing. Exit code 1 where something would be set aside.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from augflow import census
+from augflow.source import open_source
+from augflow.survey import ClassSurvey, Survey, decode_all
+from augflow.verbs.progress import counting
+from augflow.verbs.telling import console, row, size, table, tell_aside, tell_json, wants_json
+
+if TYPE_CHECKING:
+    from augflow.config import Settings
+
+FLAGS = {"--format": ("text", "text or json")}
+
+
+def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    found = census.take(open_source(settings.source))
+    with counting("Decoding", sum(found.counts.values())) as advance:
+        survey = decode_all(found, settings.source, settings.executor, lambda label, look: advance(1))
+    if wants_json(flags):
+        tell_json(_as_json(survey))
+    else:
+        _show(survey)
+    return 1 if survey.aside else 0
+
+
+def _show(survey: Survey) -> None:
+    out = console()
+    made = table("class", "samples", "share", "smallest", "median", "largest", "bytes", "formats")
+    total = sum(found.samples for found in survey.classes.values())
+    for label, found in survey.classes.items():
+        share = f"{found.samples / total:.1%}" if total else ""
+        row(made, label, found.samples, share, *_sizes(found), size(found.bytes), _counted(found.formats))
+    out.print(made)
+    counts = [found.samples for found in survey.classes.values() if found.samples]
+    if counts:
+        out.print(f"{total} samples in {len(survey.classes)} classes; the largest is {max(counts) / min(counts):.1f} × the smallest.")
+    converted = sum((found.converted for found in survey.classes.values()), Counter[str]())
+    if converted:
+        out.print(f"Converted on reading: {_counted(converted)}")
+    tell_aside(out, survey.aside, all_of_them=True)
+
+
+def _sizes(found: ClassSurvey) -> tuple[str, str, str]:
+    by_area = sorted(found.sizes.elements(), key=lambda size: size[0] * size[1])
+    if not by_area:
+        return "", "", ""
+    middle = by_area[len(by_area) // 2]
+    return tuple(f"{width}×{height}" for height, width in (by_area[0], middle, by_area[-1]))  # type: ignore[return-value]
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common())
+
+
+def _as_json(survey: Survey) -> dict[str, object]:
+    return {
+        "classes": {
+            label: {
+                "samples": found.samples,
+                "bytes": found.bytes,
+                "formats": dict(found.formats),
+                "median_pixels": statistics.median(h * w for h, w in found.sizes.elements()) if found.samples else None,
+                "sizes": [
+                    {"height": height, "width": width, "samples": samples}
+                    for (height, width), samples in sorted(found.sizes.items())
+                ],
+                "converted": dict(found.converted),
+            }
+            for label, found in survey.classes.items()
+        },
+        "aside": [item._asdict() for item in survey.aside],
+    }

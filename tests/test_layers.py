@@ -1,0 +1,169 @@
+"""Imports run one way: whatever a module imports stands on its own step or on a lower one."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# From the bottom up. A name stands for a module or for a whole package below augflow.
+LAYERS = (
+    "errors transform catalogue versions arguments",
+    "draw strict usage",
+    "explain registry render schema target transforms",
+    "recipe",
+    "recipe_reader sampling",
+    "canvas",
+    "chain codec",
+    "testing passes",
+    "source sink",
+    "census",
+    "plan",
+    "work ledger",
+    "executor",
+    "run survey",
+    "door",
+    "config",
+    "verbs",
+    "cli",
+    "__main__",
+)
+STEP = {name: step for step, names in enumerate(LAYERS) for name in names.split()}
+
+# What may be imported where a module begins, beside the standard library and augflow; the rest waits until it is used.
+EARLY = {"annotated_types", "numpy"}
+EARLY_FOR = {
+    "canvas": {"cv2"},
+    "codec": {"PIL", "simplejpeg"},
+    "config": {"hydra", "omegaconf"},
+    "door": {"hydra", "omegaconf"},
+    "sampling": {"cv2"},
+    "schema": {"pydantic"},
+    "strict": {"yaml"},
+    "verbs": {"rich", "yaml"},
+    "work": {"cv2"},
+}
+IMAGES = {"numpy", "cv2", "PIL", "simplejpeg", "albumentations"}
+
+PACKAGE = Path(__file__).resolve().parent.parent / "augflow"
+MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))
+
+
+PARTS = {path.relative_to("augflow").parts[0].removesuffix(".py") for path in MODULES} - {"__init__"}
+
+
+def name_of(path: Path) -> str:
+    """`augflow/verbs/run.py` → `augflow.verbs.run`."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def part_of(module: str) -> str:
+    """`augflow.verbs.run` → `verbs`; nothing for `augflow`, the public names in it, and what is not augflow's."""
+    root, part, *_ = [*module.split("."), ""]
+    return part if root == "augflow" and part in PARTS else ""
+
+
+def imports(path: Path, early: bool = False) -> Iterator[tuple[int, str]]:
+    """Every imported module with its line; with `early` only what importing the module itself imports."""
+    pending: list[ast.AST] = [ast.parse((PACKAGE.parent / path).read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if early and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if early and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            yield node.lineno, node.module or ""
+            if node.module == "augflow":
+                yield from ((node.lineno, f"augflow.{alias.name}") for alias in node.names)
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def test_every_module_has_its_step() -> None:
+    assert set(STEP) == PARTS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_run_downwards(path: Path) -> None:
+    own = STEP.get(part_of(name_of(path)), len(LAYERS))
+    for line, module in imports(path):
+        part = part_of(module)
+        assert not part or STEP[part] <= own, f"{path}:{line} imports {module}, which stands above it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_only_the_command_line_knows_hydra(path: Path) -> None:
+    if part_of(name_of(path)) not in ("cli", "config", "door"):
+        found = [(line, module) for line, module in imports(path) if module.split(".")[0] in ("hydra", "omegaconf")]
+        assert not found, path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_what_is_slow_to_import_waits(path: Path) -> None:
+    part = part_of(name_of(path))
+    allowed = EARLY | EARLY_FOR.get(part, set()) | {"augflow"} | sys.stdlib_module_names
+    if part in ("", "__main__", "cli"):
+        allowed -= {"numpy"}
+    for line, module in imports(path, early=True):
+        assert module.split(".")[0] in allowed, f"{path}:{line} imports {module} at once"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(name_of(path)) == "executor"], ids=str)
+def test_executors_know_no_images(path: Path) -> None:
+    parts = {"canvas", "chain", "codec", "registry", "sampling", "transforms", "work"}
+    for line, module in imports(path):
+        assert module.split(".")[0] not in IMAGES, f"{path}:{line}"
+        assert part_of(module) not in parts, f"{path}:{line}"
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    known = {name_of(path) for path in MODULES}
+    graph = {
+        name_of(path): {module for _, module in imports(path, early=True) if module in known and module != "augflow"}
+        for path in MODULES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join((*trail, module))
+        if module not in done:
+            for other in graph[module]:
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+HEAVY = sorted(IMAGES | set("hydra omegaconf yaml pydantic pyarrow rich scipy duckdb pandas".split()))
+
+
+def imported_by(code: str, among: list[str], cwd: Path) -> list[str]:
+    """Which of `among` an interpreter of its own has imported after `code`."""
+    code = f"{code}\nimport sys; print(*sorted(set({among!r}) & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()[-1].split()
+
+
+def test_starting_the_command_line_imports_nothing_heavy(checkout: Path) -> None:
+    assert imported_by("import augflow.cli", HEAVY, checkout) == []
+
+
+def test_planning_imports_neither_opencv_nor_albumentations(checkout: Path) -> None:
+    code = (
+        "import sys, augflow.cli; sys.argv = ['augflow', 'plan', 'source=demo']\n"
+        "try: code = augflow.cli.main()\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "assert not code, code"
+    )
+    found = imported_by(code, HEAVY, checkout)
+    assert "hydra" in found
+    assert not {"cv2", "albumentations", "scipy", "pyarrow"} & set(found)
