@@ -14,7 +14,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from augflow.census import Census as Census
-    from augflow.census import take as take_census
+    from augflow.census import take_census as take_census
     from augflow.chain import Chain as Chain
     from augflow.chain import perform as perform
     from augflow.config import Settings as Settings
@@ -46,7 +46,7 @@ _HOMES = {
     "perform": "chain",
     "read_recipe": "recipe_reader",
     "run": "run",
-    "take_census": "census:take",
+    "take_census": "census",
 }
 
 __all__ = [*_HOMES, "__version__"]
@@ -57,8 +57,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'augflow' has no attribute '{name}'")
     from importlib import import_module
 
-    module, _, original = _HOMES[name].partition(":")
-    found: object = getattr(import_module(f"augflow.{module}"), original or name)
+    found: object = getattr(import_module(f"augflow.{_HOMES[name]}"), name)
     globals()[name] = found
     return found
 

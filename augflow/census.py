@@ -83,7 +83,9 @@ class Census:
                 yield Sample(label, key)
 
 
-def take(source: Source, without: frozenset[str] = frozenset(), seen: Callable[[int], None] | None = None) -> Census:
+def take_census(
+    source: Source, without: frozenset[str] = frozenset(), seen: Callable[[int], None] | None = None
+) -> Census:
     """Take the census of a source, leaving out the keys of `without`.
 
     Args:

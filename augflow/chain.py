@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Description = Mapping[str, Any]
 Entry = dict[str, Any]
-"""What the record keeps of one step: `step` (its path), `transform`, `version`, `arguments`, `fired`, and its `draw`."""
+"""What the record keeps of a step: `step` (its path), `transform`, `version`, `arguments`, `fired` and its `draw`."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,9 @@ def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
 def _fit(canvas: Any, render: Render) -> None:
     size = canvas.size
     if render.target(size) != size:
-        canvas.move(render.matrix(size), render.target(size), render.border if render.fit == "pad" else None, render.fill)
+        canvas.move(
+            render.matrix(size), render.target(size), render.border if render.fit == "pad" else None, render.fill
+        )
 
 
 def _perform(canvas: Any, drawn: Iterable[Drawn]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from PIL import Image as Pillow
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
 from augflow.errors import ImageError
 from augflow.render import Render
@@ -113,7 +113,7 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
             image = Pillow.open(io.BytesIO(data), formats=list(FORMATS))
-    except Pillow.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError("not an image", f"no {', '.join(FORMATS)} begins like this") from error
     except Pillow.DecompressionBombError as error:
         raise ImageError("too large", str(error)) from error

@@ -14,8 +14,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -44,7 +43,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     """
     words, recipe = _by_path(overrides)
     shelves = [*catalogue.packages().values(), *([root] if recipe and (root := catalogue.beside(recipe)) else [])]
-    paths = [f"{_StrictFile.scheme()}://{_folder(root)}" for root in roots]
+    paths = [f"{FileConfigSource.scheme()}://{_folder(root)}" for root in roots]
     paths += [f"{_Shelf.scheme()}://{shelf}" for shelf in shelves]
 
     class Search(SearchPathPlugin):
@@ -58,7 +57,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     before = plugins[SearchPathPlugin], dict(types), store.get("recipe")
     try:
         plugins[SearchPathPlugin] = [*before[0], Search]
-        types.update({source.scheme(): source for source in (_StrictFile, _StrictPackage, _Shelf)})
+        types.update({source.scheme(): source for source in (FileConfigSource, ImportlibResourcesConfigSource, _Shelf)})
         if recipe:
             store["recipe"] = dict(before[2] or {})
             ConfigStore.instance().store(
@@ -89,7 +88,7 @@ def origin(config_path: str, about: DictConfig) -> str:
     files = []
     for info in about.runtime.config_sources:
         source = SourcesRegistry.instance().resolve(info.schema)(info.provider, f"{info.schema}://{info.path}")
-        if isinstance(source, _StrictFile | _StrictPackage) and source.is_config(config_path):
+        if isinstance(source, _Strict) and source.is_config(config_path):
             files.append(str(source.file(config_path)))
     if len(set(files)) > 1:
         group, _, name = config_path.partition("/")
@@ -97,36 +96,41 @@ def origin(config_path: str, about: DictConfig) -> str:
     return files[0] if files else ""
 
 
-class _StrictFile(FileConfigSource):
-    """A folder: recipes and chains through the strict door, the operator's other files as Hydra reads them."""
+class _Strict(ConfigSource):
+    """Recipes and chains through the strict door, the operator's other files as Hydra reads them."""
+
+    def file(self, config_path: str) -> Traversable:
+        """Where a config lies."""
+        raise NotImplementedError
 
     def is_config(self, config_path: str) -> bool:
         # Hydra looks into folders first: without this, one that holds hydra/config.yaml would set Hydra itself.
-        return not _stored(config_path) and bool(super().is_config(config_path))
+        return not _stored(config_path) and bool(super().is_config(config_path))  # type: ignore[safe-super]
 
     def load_config(self, config_path: str) -> ConfigResult:
         kind = _kind(config_path)
-        return _read(self, config_path, kind) if kind else super().load_config(config_path)
+        if kind is None:
+            return super().load_config(config_path)  # type: ignore[safe-super]
+        data = OmegaConf.create(strict.load(self.file(config_path), kind).data)
+        return ConfigResult(provider=self.provider, path=self.full_path(), config=data, header={"package": None})
+
+
+# Named as Hydra's own, as Hydra wants of a second source for one scheme: where a launcher has workers, both register.
+class FileConfigSource(_Strict, file_config_source.FileConfigSource):
+    """A folder."""
 
     def file(self, config_path: str) -> Traversable:
         return Path(self.path, self._normalize_file_name(config_path))
 
 
-class _StrictPackage(ImportlibResourcesConfigSource):
-    """As `_StrictFile`, for `pkg://`."""
-
-    def is_config(self, config_path: str) -> bool:
-        return not _stored(config_path) and bool(super().is_config(config_path))
-
-    def load_config(self, config_path: str) -> ConfigResult:
-        kind = _kind(config_path)
-        return _read(self, config_path, kind) if kind else super().load_config(config_path)
+class ImportlibResourcesConfigSource(_Strict, importlib_resources_config_source.ImportlibResourcesConfigSource):
+    """What `pkg://` names."""
 
     def file(self, config_path: str) -> Traversable:
         return resources.files(self.path).joinpath(self._normalize_file_name(config_path))
 
 
-class _Shelf(_StrictFile):
+class _Shelf(FileConfigSource):
     """A folder of other people's, of which only recipes and chains are seen."""
 
     @staticmethod
@@ -153,13 +157,6 @@ def _kind(config_path: str) -> strict.Kind | None:
 def _stored(config_path: str) -> bool:
     name = ConfigSource._normalize_file_name(config_path)
     return bool(ConfigStore.instance().get_type(name) == ObjectType.CONFIG)
-
-
-def _read(source: _StrictFile | _StrictPackage, config_path: str, kind: strict.Kind) -> ConfigResult:
-    data = strict.load(source.file(config_path), kind).data
-    return ConfigResult(
-        provider=source.provider, path=source.full_path(), config=OmegaConf.create(data), header={"package": None}
-    )
 
 
 def _by_path(overrides: Sequence[str]) -> tuple[list[str], Path | None]:

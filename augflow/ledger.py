@@ -30,7 +30,7 @@ class Journal:
     def append(self, records: Iterable[str]) -> None:
         if self._file is None:
             self._mend()
-            self._file = open(self.path, "ab", buffering=1 << 16)
+            self._file = self.path.open("ab", buffering=1 << 16)
         for record in records:
             self._file.write(record.encode() + b"\n")
         self._file.flush()

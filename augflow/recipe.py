@@ -63,7 +63,7 @@ class Recipe:
     @classmethod
     def from_json(cls, resolved: Mapping[str, Any]) -> Recipe:
         """Build what `as_json` gave, without checking it again."""
-        render = {key: tuple(v) if isinstance(v, list) else v for key, v in resolved["render"].items()}
+        render: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in resolved["render"].items()}
         return cls(
             seed=resolved["seed"],
             originals=resolved["originals"],

@@ -58,7 +58,8 @@ class _Reader:
     def read(self) -> Recipe | None:
         data = self.data
         self._only(data, KEYS, ())
-        self._map("chains"), self._map("classes")
+        self._map("chains")
+        self._map("classes")
         version = data.get("version", VERSION)
         if version != VERSION or isinstance(version, bool):
             self._fault(("version",), f"{show(version)} is not {VERSION}, the only version of recipes there is.")
@@ -153,7 +154,9 @@ class _Reader:
             return general.chains
         if len(self.chain_data) == 1:
             return ((str(next(iter(self.chain_data))), 1.0),)
-        self._fault((*path, "chain"), f"say which chain makes copies: {', '.join(map(str, self.chain_data)) or 'none'}.")
+        self._fault(
+            (*path, "chain"), f"say which chain makes copies: {', '.join(map(str, self.chain_data)) or 'none'}."
+        )
         return ()
 
     def _weights(self, weights: Any, path: Path) -> tuple[tuple[str, float], ...]:

@@ -128,7 +128,12 @@ def _load_file(path: str) -> str:
 def _transforms_of(module: str) -> list[tuple[str, str]]:
     found = []
     for cls in vars(sys.modules[module]).values():
-        if inspect.isclass(cls) and cls.__module__ == module and hasattr(cls, "draw") and not cls.__name__[0] == "_":
+        if (
+            inspect.isclass(cls)
+            and cls.__module__ == module
+            and hasattr(cls, "draw")
+            and not cls.__name__.startswith("_")
+        ):
             found.append((snake(cls.__name__), cls.__name__))
     return found
 

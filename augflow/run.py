@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from augflow import census as census_of
 from augflow import ledger
+from augflow.census import take_census
 from augflow.chain import Chain
 from augflow.errors import SurroundingsError
 from augflow.executor import Lost, Work, open_executor
@@ -121,7 +121,7 @@ class _Run:
         self.bad: dict[str, Aside] = {}
 
     def run(self) -> Outcome:
-        census = census_of.take(self.source, seen=self.watch.counted)
+        census = take_census(self.source, seen=self.watch.counted)
         plan = Plan(self.recipe, census)
         self.sink.begin()
         with _lock(self.sink), _telling_of_the_surroundings(self.sink):
@@ -131,7 +131,7 @@ class _Run:
             outcome = Outcome(plan)
             try:
                 while self._make(plan, outcome):
-                    census = census_of.take(self.source, frozenset(self.bad))
+                    census = take_census(self.source, frozenset(self.bad))
                     plan = Plan(self.recipe, census)
             finally:
                 self.journal.close()

@@ -62,13 +62,11 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     block_x, fine_x = _split(step_x)
     block_y, fine_y = _split(step_y)
     fine = max(fine_x, fine_y)
-    pixels = photograph.form(
-        (block_x, block_y), (_kernel(step_x / fine, block_x), _kernel(step_y / fine, block_y))
-    )
+    pixels = photograph.form((block_x, block_y), (_kernel(step_x / fine, block_x), _kernel(step_y / fine, block_y)))
     total = _scale(1 / block_x, 1 / block_y) @ matrix @ _scale(1 / fine, 1 / fine)
     warped = _sample(pixels, total, Size(size.height * fine, size.width * fine), border, fill)
     if fine > 1:
-        warped = cv2.resize(warped, (size.width, size.height), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return warped
 
 
@@ -175,7 +173,7 @@ def _kernel(step: float, block: int) -> int:
 
 def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:
     taps = [np.array([v / 2, 1 - v, v / 2]) for v in (kernel_x / _KERNELS, kernel_y / _KERNELS)]
-    return np.asarray(cv2.sepFilter2D(pixels, -1, *taps, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+    return np.asarray(cv2.sepFilter2D(pixels, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
 
 
 def _reduce(pixels: Pixels, block_x: int, block_y: int) -> Pixels:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -72,18 +71,22 @@ def fields_of(cls: type[Any]) -> dict[str, dict[str, Any]]:
     return properties
 
 
-@cache
 def json_schema(cls: type[Any]) -> dict[str, Any]:
     """The JSON Schema of the arguments of `cls`."""
-    if hasattr(cls, "json_schema"):
-        schema: dict[str, Any] = cls.json_schema()
-        return schema
-    return {**_adapter(cls).json_schema(), "additionalProperties": False}
+    if cls not in _schemas:
+        own = cls.json_schema() if hasattr(cls, "json_schema") else _adapter(cls).json_schema()
+        _schemas[cls] = {**own, "additionalProperties": False}
+    return _schemas[cls]
 
 
-@cache
+_schemas: dict[type[Any], dict[str, Any]] = {}
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
 def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+    if cls not in _adapters:
+        _adapters[cls] = TypeAdapter(cls)
+    return _adapters[cls]
 
 
 def _allowed(known: Mapping[str, Any]) -> str:

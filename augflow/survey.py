@@ -76,7 +76,8 @@ class Decoder:
     def __call__(self, key: str) -> Look:
         def look(data: bytes) -> Look:
             decoded = decode(data, self.source.max_pixels)
-            return Look(decoded.format, *decoded.pixels.shape[:2], len(data), decoded.notes)
+            height, width = decoded.pixels.shape[:2]
+            return Look(decoded.format, height, width, len(data), decoded.notes)
 
         return _look(self.source, key, look)
 
@@ -112,8 +113,8 @@ def decode_all(
     return survey
 
 
-def read_headers(source: Source, samples: Iterable[Sample]) -> Survey:
-    """Read the headers of `samples` alone: sizes and formats, and what is not even an image."""
+def read_headers(source: Source, samples: Iterable[Sample], seen: Callable[[int], None]) -> Survey:
+    """Read the headers of `samples` alone: sizes and formats, and what is not even an image; `seen(1)` after each."""
     survey = Survey({label: ClassSurvey() for label in source.labels()}, [])
 
     def look(data: bytes) -> Look:
@@ -122,6 +123,7 @@ def read_headers(source: Source, samples: Iterable[Sample]) -> Survey:
 
     for sample in samples:
         survey.add(sample, _look(source, sample.key, look))
+        seen(1)
     return survey
 
 

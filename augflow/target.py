@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from augflow.errors import RecipeError, nearest
@@ -48,7 +48,12 @@ class Target:
         return largest if _raises(self.word, own, counts) else own
 
 
-_STATISTIC = {"max": max, "min": min, "median": statistics.median, "mean": statistics.fmean}
+_STATISTIC: dict[str, Callable[[Collection[int]], float]] = {
+    "max": max,
+    "min": min,
+    "median": statistics.median,
+    "mean": statistics.fmean,
+}
 
 
 def _raises(strategy: str, own: int, counts: Mapping[str, int]) -> bool:

@@ -20,7 +20,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 """As the engine holds them: (height, width) gray, (height, width, 3) RGB, or (height, width, 4) with a spare byte."""
 
 Matrix: TypeAlias = NDArray[np.float64]
-"""3×3, taking homogeneous output pixel centres (x, y, 1) to source pixel centres; the first pixel's centre is (0, 0)."""
+"""3×3: homogeneous output pixel centres (x, y, 1) to source pixel centres; the first pixel's centre is (0, 0)."""
 
 Table: TypeAlias = NDArray[np.uint8]
 """Shape (256,), one curve for all channels, or (256, 3), a curve each for R, G, B."""

@@ -48,9 +48,7 @@ class LocalExecutor:
             if lost:
                 yield item, Lost("the worker died")
 
-    def _rounds(
-        self, work: Work, batches: Iterator[list[Any]], window: int
-    ) -> Iterator[tuple[Any, Any]] | Any:
+    def _rounds(self, work: Work, batches: Iterator[list[Any]], window: int) -> Iterator[tuple[Any, Any]] | Any:
         """Run batches until there are none left, or a worker dies; return the items that were under way then."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
         pool = self._pool(work, min(window, self.workers))
@@ -82,7 +80,9 @@ def _cores() -> int:
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
     """Begin with single items, so that every worker has some soon, and grow, so that sending them costs little."""
     rest = iter(items)
-    sizes = itertools.chain(itertools.chain.from_iterable([n] * 8 for n in (1, 2, 4, 8, 16)), itertools.repeat(_LARGEST_BATCH))
+    sizes = itertools.chain(
+        itertools.chain.from_iterable([n] * 8 for n in (1, 2, 4, 8, 16)), itertools.repeat(_LARGEST_BATCH)
+    )
     for size in sizes:
         batch = list(itertools.islice(rest, size))
         if not batch:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from augflow import census
+from augflow.census import take_census
 from augflow.plan import Plan
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
@@ -30,14 +30,14 @@ MOST_HEADERS = 100_000
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     recipe = read_recipe(settings.recipe, Registry(settings.plugins), settings.where)
     source = open_source(settings.source)
-    found = census.take(source)
+    found = take_census(source)
     total = sum(found.counts.values())
     with counting("Reading headers", min(total, MOST_HEADERS)) as advance:
         samples = itertools.islice(found.samples(), MOST_HEADERS)
-        survey = read_headers(source, (sample for sample in samples if not advance(1)))
+        survey = read_headers(source, samples, advance)
     bad = frozenset(aside.key for aside in survey.aside)
     survey.aside = sorted([*found.aside, *survey.aside])
-    plan = Plan(recipe, census.take(source, without=bad) if bad else found)
+    plan = Plan(recipe, take_census(source, without=bad) if bad else found)
     if wants_json(flags):
         tell_json(_as_json(plan, survey))
     else:

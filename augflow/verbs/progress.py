@@ -8,7 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from augflow.plan import Plan
@@ -49,7 +58,7 @@ class RunProgress(Watch):
 
     def __init__(self) -> None:
         self._progress = _progress()
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._whole = self._progress.add_task("Looking", total=None)
 
     def __enter__(self) -> RunProgress:
@@ -79,7 +88,9 @@ class RunProgress(Watch):
         self._progress.update(task, visible=not self._progress.tasks[task].finished)
 
     def aside(self, aside: Aside) -> None:
-        self._progress.console.print(Text(f"Set aside: {printable(aside.key)}: {aside.kind}; {printable(aside.detail)}"))
+        self._progress.console.print(
+            Text(f"Set aside: {printable(aside.key)}: {aside.kind}; {printable(aside.detail)}")
+        )
 
     def sealing(self) -> None:
         self._progress.update(self._whole, description="Sealing the ledger")

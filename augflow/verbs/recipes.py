@@ -1,9 +1,9 @@
 """List the recipes there are, or show one as it resolves: every chain written out, every default filled in.
 
-    augflow recipes
-    augflow recipes balance
-    augflow recipes balance recipe.target=500
-    augflow recipes mine.yaml --explain
+augflow recipes
+augflow recipes balance
+augflow recipes balance recipe.target=500
+augflow recipes mine.yaml --explain
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _resolved(recipe: Recipe) -> dict[str, Any]:
     """A recipe that reads as one: the same keys, with defaults filled in."""
     resolved = recipe.as_json()
     plain = dict(recipe.plain)
-    plain["chains"] = {name: {step["name"]: _step(step) for step in steps} for name, steps in resolved["chains"].items()}
+    plain["chains"] = {
+        name: {step["name"]: _step(step) for step in steps} for name, steps in resolved["chains"].items()
+    }
     plain["render"] = resolved["render"]
     return plain
 

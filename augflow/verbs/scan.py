@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from augflow import census
+from augflow.census import take_census
 from augflow.source import open_source
 from augflow.survey import ClassSurvey, Survey, decode_all
 from augflow.verbs.progress import counting
@@ -23,7 +23,7 @@ FLAGS = {"--format": ("text", "text or json")}
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
-    found = census.take(open_source(settings.source))
+    found = take_census(open_source(settings.source))
     with counting("Decoding", sum(found.counts.values())) as advance:
         survey = decode_all(found, settings.source, settings.executor, lambda label, look: advance(1))
     if wants_json(flags):
@@ -43,7 +43,8 @@ def _show(survey: Survey) -> None:
     out.print(made)
     counts = [found.samples for found in survey.classes.values() if found.samples]
     if counts:
-        out.print(f"{total} samples in {len(survey.classes)} classes; the largest is {max(counts) / min(counts):.1f} × the smallest.")
+        ratio = max(counts) / min(counts)
+        out.print(f"{total} samples in {len(survey.classes)} classes; the largest is {ratio:.1f} × the smallest.")
     converted = sum((found.converted for found in survey.classes.values()), Counter[str]())
     if converted:
         out.print(f"Converted on reading: {_counted(converted)}")

@@ -1,9 +1,9 @@
 """List the transforms that chains may use, or show one with its arguments, defaults, bounds and sources.
 
-    augflow transforms
-    augflow transforms rotate
-    augflow transforms albumentations.CLAHE
-    augflow transforms plugins=[mine.py]
+augflow transforms
+augflow transforms rotate
+augflow transforms albumentations.CLAHE
+augflow transforms plugins=[mine.py]
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _list(registry: Registry) -> None:
 def _one(registry: Registry, name: str) -> None:
     cls = registry.find(name)
     out = console()
-    out.print(Text(name, style="bold"), Text(f"  {_kind(cls)}, version {getattr(cls, 'version', 1)}; {registry.origin(name)}"))
+    out.print(
+        Text(name, style="bold"), Text(f"  {_kind(cls)}, version {getattr(cls, 'version', 1)}; {registry.origin(name)}")
+    )
     out.print(Text(inspect.getdoc(cls) or ""))
     out.print()
     made = table("argument", "default", "allowed")

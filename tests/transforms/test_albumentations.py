@@ -96,7 +96,9 @@ def test_gray_images_stay_gray_or_are_refused_in_words(name: str) -> None:
     assert np.array_equal(image, photograph(1))
 
 
-@pytest.mark.parametrize("name", ["Rotate", "GaussNoise", "CoarseDropout", "ElasticTransform", "RandomRain", "ShotNoise"])
+@pytest.mark.parametrize(
+    "name", ["Rotate", "GaussNoise", "CoarseDropout", "ElasticTransform", "RandomRain", "ShotNoise"]
+)
 def test_seeds_make_a_difference(name: str) -> None:
     made = {build(name).apply(photograph(), seed=seed).tobytes() for seed in range(5)}
     assert len(made) == 5

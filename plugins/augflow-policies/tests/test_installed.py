@@ -1,0 +1,51 @@
+"""The package as a user has it: installed, found by its entry points, named by a chain."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+SCRIPT = """
+import json
+import numpy as np
+from augflow.chain import perform
+from augflow.registry import Registry
+from augflow.schema import check
+from augflow.transform import Size
+
+registry = Registry()
+image = np.full((40, 50, 3), 90, np.uint8)
+image[10:30, 10:30] = 200
+made = []
+for name in ("rand_augment", "trivial_augment", "aug_mix"):
+    assert name in registry.names(), name
+    cls = registry.find(name)
+    assert check(cls, {}, ()) == []
+    assert check(cls, {"border": "black"}, ()) != []
+    transform = registry.build(name, {"border": "nearest"})
+    draw = json.loads(json.dumps(transform.draw(np.random.default_rng(3), Size(40, 50))))
+    assert perform(image, [(transform, draw)]).shape == (40, 50, 3)
+    made.append(registry.origin(name))
+print(made, end="")
+"""
+
+
+def test_installed_it_is_found_by_its_entry_points(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(tmp_path), str(PACKAGE)], check=True)
+    path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry and Path(entry) != PACKAGE)])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    places = ["rand_augment:RandAugment", "trivial_augment:TrivialAugment", "aug_mix:AugMix"]
+    assert done.stdout == str([f"augflow_policies.{place}" for place in places])
