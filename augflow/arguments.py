@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from augflow.errors import RecipeError, nearest
@@ -76,6 +77,8 @@ def sort(typed: Sequence[str], flags: Flags, composes: bool = True) -> Arguments
             found.flags[_plain(name)] = value if name in valued else True
         elif name == "--config-dir":
             found.roots.append(value)
+        elif name == "--config-path" and "://" not in value:
+            found.hydra.append(f"{name}={Path(value).absolute()}")
         else:
             found.hydra.append(f"{name}={value}" if name in valued or name == "--info" else name)
     return found

@@ -151,12 +151,12 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
     import hydra
 
     from augflow import catalogue, config
-    from augflow.door import opened
+    from augflow.door import VERSION_BASE, opened
     from augflow.errors import RecipeError
     from augflow.explain import explain
 
     primary = next((flag.partition("=")[2] for flag in flags if flag.startswith("--config-name=")), config.PRIMARY)
-    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     with (
         opened(typed, roots) as words,
         tempfile.TemporaryDirectory(prefix="augflow-") as scratch,
@@ -165,24 +165,26 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
         warnings.showwarning = _warn  # type: ignore[assignment]
         job.fixed = config.fixed(words)
         sys.argv = [program, *flags, *words]
-        if "--multirun" in flags and not any(word.startswith("hydra.sweep.dir=") for word in words):
+        sweeps = "--multirun" in flags or "hydra.mode=MULTIRUN" in words
+        if sweeps and not any(word.startswith("hydra.sweep.dir=") for word in words):
             # Hydra's sweeper leaves a multirun.yaml there.
             sys.argv.append(f"hydra.sweep.dir='{scratch}'")
         try:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Else Hydra itself prints what went wrong, and exits with 1.
-            hydra.main(str(catalogue.conf_dir()), config.PRIMARY, config.VERSION_BASE)(job)()
+            hydra.main(str(catalogue.conf_dir()), config.PRIMARY, VERSION_BASE)(job)()
         except _JobError as failed:
             return max(int(failed.args[0]), job.code)
         except SystemExit as done:
             return WRONG if done.code == 1 else int(done.code or 0)
         except BrokenPipeError:
             raise
-        except (*config.REFUSALS, ValueError, AssertionError, OSError) as error:
+        except config.REFUSALS as error:
             raise RecipeError(explain(error, lambda: config.tree(words, primary))) from None
         finally:
-            sys.argv = before[0]
-            if before[1] is None:
-                del os.environ["HYDRA_FULL_ERROR"]
+            sys.argv = argv
+            del os.environ["HYDRA_FULL_ERROR"]
+            if full_error is not None:
+                os.environ["HYDRA_FULL_ERROR"] = full_error
     return job.code
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -17,14 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from augflow import catalogue, strict
-from augflow.door import BY_PATH, opened, origin
+from augflow.door import BY_PATH, VERSION_BASE, opened, origin
 from augflow.errors import RecipeError
 from augflow.explain import explain, no_setting
 
 PRIMARY = "config"
-VERSION_BASE = "1.3"
-REFUSALS = (HydraException, OmegaConfBaseException)
-"""What Hydra and OmegaConf raise where what was asked is wrong."""
+REFUSALS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, AssertionError, OSError)
+"""What composing raises where what was asked is wrong."""
 
 _SECTIONS = ("recipe", "source", "sink", "executor")
 _CHAIN = re.compile(r"chain@recipe\.chains\.(.+)")
@@ -75,9 +75,9 @@ def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None)
         try:
             with hydra.initialize_config_dir(str(catalogue.conf_dir()), version_base=VERSION_BASE):
                 config = hydra.compose(PRIMARY, words, return_hydra_config=True)
-                return settle(config, config.hydra)
         except REFUSALS as error:
             raise RecipeError(explain(error, lambda: tree(words))) from None
+        return settle(config, config.hydra)
 
 
 def tree(words: Sequence[str], primary: str = PRIMARY) -> Mapping[str, Any]:
@@ -100,7 +100,10 @@ def settle(config: DictConfig, about: DictConfig, fixed: frozenset[str] = frozen
         RecipeError: a setting is unknown, missing, or has a name that is not text.
     """
     bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    plain: Any = OmegaConf.to_container(bare, resolve=True)
+    try:
+        plain: Any = OmegaConf.to_container(bare, resolve=True)
+    except OmegaConfBaseException as error:
+        raise RecipeError(explain(error, dict)) from None
     for key in plain:
         if key not in (*_SECTIONS, "plugins"):
             raise RecipeError(no_setting(str(key), {name: plain[name] for name in plain if name != key}))
@@ -158,6 +161,8 @@ def _check(value: Any, at: str) -> None:
 
 def _origin(about: DictConfig) -> dict[str, Any]:
     chosen = {str(key): str(value) for key, value in about.runtime.choices.items()}
+    for group in ("source", "sink", "executor"):
+        origin(f"{group}/{chosen.get(group, '')}", about)
     recipe = chosen.get("recipe", "")
     file = origin(f"recipe/{recipe}", about)
     chains = {

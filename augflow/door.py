@@ -18,15 +18,18 @@ from hydra._internal.core_plugins import file_config_source, importlib_resources
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, OmegaConf
 
 from augflow import catalogue, strict
 from augflow.errors import RecipeError
 
+VERSION_BASE = "1.3"
 BY_PATH = "path/"
 """What the name of a recipe given by its path begins with, within Hydra."""
 
@@ -54,8 +57,11 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     plugins = Plugins.instance().plugin_type_to_subclass_list
     types = SourcesRegistry.instance().types
     store = ConfigStore.instance().repo
-    before = plugins[SearchPathPlugin], dict(types), store.get("recipe")
+    running, base = GlobalHydra.instance(), VersionBase.instance()
+    before = plugins[SearchPathPlugin], dict(types), store.get("recipe"), running.hydra, base.version_base
     try:
+        running.clear()
+        setbase(VERSION_BASE)
         plugins[SearchPathPlugin] = [*before[0], Search]
         types.update({source.scheme(): source for source in (FileConfigSource, ImportlibResourcesConfigSource, _Shelf)})
         if recipe:
@@ -75,25 +81,29 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
             store.pop("recipe", None)
         else:
             store["recipe"] = before[2]
+        GlobalHydra.instance().hydra = before[3]
+        base.version_base = before[4]
 
 
 def origin(config_path: str, about: DictConfig) -> str:
-    """The file that Hydra read for `recipe/NAME` or `chain/NAME`; `about` is its own node.
+    """The file that Hydra read for `recipe/NAME`, `chain/NAME` and the like; `about` is Hydra's own node.
 
     Raises:
         RecipeError: a second one of that name lies unseen behind it.
     """
     if _stored(config_path):
         return str(ConfigStore.instance().load(ConfigSource._normalize_file_name(config_path)).provider)
-    files = []
+    files: dict[Path, str] = {}
     for info in about.runtime.config_sources:
         source = SourcesRegistry.instance().resolve(info.schema)(info.provider, f"{info.schema}://{info.path}")
         if isinstance(source, _Strict) and source.is_config(config_path):
-            files.append(str(source.file(config_path)))
-    if len(set(files)) > 1:
+            file = str(source.file(config_path))
+            files.setdefault(Path(file).resolve(), file)
+    if len(files) > 1:
         group, _, name = config_path.partition("/")
-        raise RecipeError(f"Two {group}s are called '{name}': {files[0]} and {files[1]}. Rename one.")
-    return files[0] if files else ""
+        first, second = list(files.values())[:2]
+        raise RecipeError(f"Two {group}s are called '{name}': {first} and {second}. Rename one.")
+    return next(iter(files.values()), "")
 
 
 class _Strict(ConfigSource):

@@ -26,7 +26,7 @@ _BORDERS: dict[Border, int] = {
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
 _FINEST = 2.2
 _COARSEST = 3.2
-_KERNELS = 24
+_KERNELS = 16
 
 
 class Photograph:

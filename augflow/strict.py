@@ -25,7 +25,8 @@ Mark: TypeAlias = tuple[int, int]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 5_000
+MAX_KEY = 255
 
 RECIPE_KEYS = (
     "version",
@@ -206,9 +207,9 @@ class _Reader:
         if event.anchor is not None or event.tag is not None:
             self._refuse(mark, "a key with an anchor or a tag", "A key is a word as it stands.")
         key = str(event.value)
+        if not 0 < len(key) <= MAX_KEY:
+            self._refuse(mark, f"a key of {len(key):,} characters", f"A name has 1 to {MAX_KEY}.")
         self._check_text(key, mark)
-        if not key:
-            self._refuse(mark, "a key that is empty", "Give it a name.")
         if key == "<<":
             self._refuse(mark, "the merge key '<<'", "Write the keys out.")
         # Class names are the data's, not ours to choose: only Hydra's own words are kept from them.

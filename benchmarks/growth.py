@@ -56,7 +56,7 @@ class Listing:
 
 def plan_one(count: int) -> None:
     """Plan `count` samples in this process and print: samples, outputs, seconds of each part, peak memory in MB."""
-    from augflow import census
+    from augflow.census import take_census
     from augflow.plan import Plan
     from augflow.recipe_reader import read_recipe
     from augflow.registry import Registry

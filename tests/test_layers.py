@@ -39,7 +39,7 @@ EARLY = {"annotated_types", "numpy"}
 EARLY_FOR = {
     "canvas": {"cv2"},
     "codec": {"PIL", "simplejpeg"},
-    "config": {"hydra", "omegaconf"},
+    "config": {"hydra", "omegaconf", "yaml"},
     "door": {"hydra", "omegaconf"},
     "sampling": {"cv2"},
     "schema": {"pydantic"},

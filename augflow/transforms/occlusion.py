@@ -56,9 +56,11 @@ class Erase:
         return [top, left, height, width]
 
     def apply(self, image: Image, rectangles: list[list[int]], fill: int | list[int] | str, seed: int) -> Image:
+        import cv2
+
         covered = image.copy()
         noise = np.random.Generator(np.random.SFC64(seed))
-        mean = np.rint(image.mean(axis=(0, 1))) if fill == "mean" else None
+        mean = np.rint(cv2.mean(image)[: image.shape[2]]) if fill == "mean" else None
         for top, left, height, width in rectangles:
             window = covered[top : top + height, left : left + width]
             if isinstance(fill, str):
