@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import stringzilla
 
 from augflow.sampling import Photograph, warp
 from augflow.transform import IDENTITY, Border, Fill, Image, Matrix, Pixels, Size, Table
@@ -92,6 +93,9 @@ class Canvas:
 
 
 def _look_up(pixels: Pixels, table: Table, into: Pixels | None) -> Pixels:
+    if table.ndim == 1 and into is not None and into.flags.c_contiguous:
+        stringzilla.translate(into.data.cast("B"), table.tobytes(), inplace=True)
+        return into
     if table.ndim == 2:
         if pixels.ndim == 2:
             raise TypeError("a table with a curve for each colour cannot be looked up for a gray image")

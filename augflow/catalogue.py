@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 GROUPS = ("recipe", "source", "sink", "executor")
+MODELINE = "# yaml-language-server: $schema="
+"""What an editor takes the name of a JSON Schema from."""
 
 
 def conf_dir() -> Path:
@@ -53,7 +55,9 @@ def choices(group: str, roots: Iterable[Path]) -> dict[str, Path]:
 
 
 def purpose(file: Path) -> str:
-    """The first comment line of a file: in one sentence, what it is for."""
+    """The first comment line of a file that is meant for people: in one sentence, what it is for."""
     with file.open(encoding="utf-8", errors="replace") as lines:
         first = lines.readline(400).strip()
+        if first.startswith(MODELINE):
+            first = lines.readline(400).strip()
     return first.lstrip("# ") if first.startswith("#") else ""

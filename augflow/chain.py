@@ -64,6 +64,10 @@ class OneOf:
     p: float
     options: tuple[Node, ...]
     bounds: tuple[float, ...]
+    """Weights, added up."""
+
+    def choose(self, chance: float) -> Node:
+        return self.options[bisect.bisect_right(self.bounds, chance * self.bounds[-1], hi=len(self.options) - 1)]
 
     def is_geometric(self) -> bool:
         return any(option.is_geometric() for option in self.options)
@@ -130,17 +134,16 @@ def _versions(steps: Iterable[Node]) -> list[int]:
 def _draw(
     step: Node, path: str, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]
 ) -> Size:
-    rng = streams.at(path)
-    fired = bool(rng.random() < step.p)
+    fired = streams.chance(path) < step.p
     if isinstance(step, Step):
-        params = step.transform.draw(rng, size) if fired else None
+        params = step.transform.draw(streams.generator(), size) if fired else None
         entries.append(_entry(path, step.use, step.version, fired, params, step.arguments))
         if params is not None:
             drawn.append(Drawn(number, step.transform, params))
             size = _resized(step.transform, size, params)
         return size
     if isinstance(step, OneOf):
-        chosen = step.options[bisect.bisect_right(step.bounds, rng.random() * step.bounds[-1])] if fired else None
+        chosen = step.choose(streams.generator().random()) if fired else None
         entries.append(_entry(path, "one_of", 1, fired, {"option": chosen.name} if chosen else None))
         inner: tuple[Node, ...] = (chosen,) if chosen else ()
     else:

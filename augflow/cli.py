@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from augflow.config import Settings
 
-VERBS = ("scan", "plan", "run", "transforms", "recipes")
+VERBS = ("scan", "plan", "run", "transforms", "recipes", "schema")
 
 OVERVIEW = """\
 augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.

@@ -9,8 +9,9 @@ trusted is refused with an `ImageError`.
 from __future__ import annotations
 
 import io
-import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from augflow.errors import ImageError
 from augflow.render import Render
@@ -25,7 +27,6 @@ from augflow.transform import Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
-_BROKEN = (OSError, ValueError, TypeError, SyntaxError, NotImplementedError, IndexError, struct.error, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def _decode_jpeg(data: bytes, max_pixels: int) -> Decoded | None:
             return None
         _limit(height, width, max_pixels)
         image = simplejpeg.decode_jpeg(data, "GRAY" if space == "Gray" else "RGBX")
-    except (ValueError, MemoryError) as error:
+    except ImageError:
+        raise
+    except Exception as error:
         raise ImageError("damaged", f"JPEG: {error}") from error
     pixels = image[..., 0] if space == "Gray" else image
     notes: tuple[str, ...] = ()
@@ -90,9 +93,9 @@ def _decode_jpeg(data: bytes, max_pixels: int) -> Decoded | None:
 
 def _orientation(data: bytes) -> int:
     try:
-        with Pillow.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        with _quiet(), Pillow.open(io.BytesIO(data), formats=["JPEG"]) as image:
             turned = image.getexif().get(0x0112, 1)
-    except _BROKEN:
+    except Exception:
         return 1
     return turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
 
@@ -110,14 +113,13 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
     if not data:
         raise ImageError("empty", "the file has no bytes")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+        with _quiet():
             image = Pillow.open(io.BytesIO(data), formats=list(FORMATS))
     except UnidentifiedImageError as error:
         raise ImageError("not an image", f"no {', '.join(FORMATS)} begins like this") from error
     except Pillow.DecompressionBombError as error:
         raise ImageError("too large", str(error)) from error
-    except _BROKEN as error:
+    except Exception as error:
         raise ImageError("damaged", f"{type(error).__name__}: {error}") from error
     _limit(image.height, image.width, max_pixels)
     return image
@@ -135,26 +137,41 @@ def _limit(height: int, width: int, max_pixels: int) -> None:
 
 
 def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
-    with _open(data, max_pixels) as image:
+    with _open(data, max_pixels) as image, _quiet():
         name, notes = _format(image), []
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and name != "JPEG":
-            notes.append(f"first of {frames} frames")
         try:
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and name != "JPEG":
+                notes.append(f"first of {frames} frames")
+            turned, bits = image.getexif().get(0x0112, 1), _bits(image, data)
             image.load()
-            turned = image.getexif().get(0x0112, 1)
-            if name != "TIFF" and turned in range(2, 9):
+            if turned in range(2, 9):
                 notes.append(f"orientation {turned} applied")
-                image = ImageOps.exif_transpose(image)
-            pixels = _convert(image, data, notes)
+                image = ImageOps.exif_transpose(image)  # of a TIFF Pillow has done it by now
+            pixels = _convert(image, bits, notes)
         except ImageError:
             raise
-        except _BROKEN as error:
+        except Exception as error:
             raise ImageError("damaged", f"{name}: {type(error).__name__}: {error}") from error
     return Decoded(pixels, name, tuple(notes))
 
 
-def _convert(image: Pillow.Image, data: bytes, notes: list[str]) -> Pixels:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Pillow only warns of is either refused here or does no harm."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _bits(image: Pillow.Image, data: bytes) -> int:
+    """Bits of one value as stored; Pillow says nothing where it reduces 16 to 8 by itself."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return data[24]
+    return int(max(image.tag_v2.get(258, (8,)))) if isinstance(image, TiffImageFile) else 8
+
+
+def _convert(image: Pillow.Image, bits: int, notes: list[str]) -> Pixels:
     mode = image.mode
     if mode == "F":
         raise ImageError("unsupported", "floating-point pixels have no agreed range")
@@ -164,7 +181,7 @@ def _convert(image: Pillow.Image, data: bytes, notes: list[str]) -> Pixels:
             raise ImageError("unsupported", "32-bit pixels have no agreed range")
         notes.append("16 bits reduced to 8")
         return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and data[24] == 16:
+    if bits == 16:
         notes.append("16 bits reduced to 8")
     if mode in _ALPHA or "transparency" in image.info:
         notes.append("alpha laid over white")

@@ -7,6 +7,7 @@ al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -24,26 +25,45 @@ def digest(*parts: str | int, size: int = 16) -> bytes:
 
 
 class Streams:
-    """The random streams of one output: `streams.at(path)` starts the stream of the step at `path`.
+    """The random streams of one output: each path has its own, which gives one chance and a generator.
 
-    One generator is re-keyed for each step, so a stream must be used up before the next is asked for.
+    One generator is re-keyed for each path, so a stream must be used up before the next is begun.
     """
 
     def __init__(self, seed: int, sample: str, copy: int) -> None:
-        self._prefix = (seed, sample, copy)
+        start = f"{seed} {copy} {sample}\0".encode("utf-8", "surrogateescape")
+        self._start = blake2b(start, digest_size=24)
+        self._key = b""
 
     def at(self, path: str) -> Rng:
-        key = np.frombuffer(digest(*self._prefix, path), dtype=np.uint64)
-        state = _philox.state
-        state["state"] = {"counter": _ZEROS, "key": key}
-        state["buffer"] = _ZEROS
-        state["buffer_pos"] = 4
-        state["has_uint32"] = 0
-        state["uinteger"] = 0
-        _philox.state = state
+        """Begin the stream of `path` and return its generator."""
+        self.chance(path)
+        return self.generator()
+
+    def chance(self, path: str) -> float:
+        """Begin the stream of `path` with a number from 0 up to and without 1, apart from the generator's."""
+        stream = self._start.copy()
+        stream.update(path.encode("utf-8", "surrogateescape"))
+        self._key = stream.digest()
+        return (int.from_bytes(self._key[16:], "little") >> 11) * 2.0**-53
+
+    def generator(self) -> Rng:
+        """The generator of the stream that was begun last."""
+        _key_bytes[:] = self._key[:16]
+        _philox.state = _BEGINNING
         return _generator
 
 
 _ZEROS = np.zeros(4, dtype=np.uint64)
+_key = np.zeros(2, dtype=np.uint64)
+_key_bytes = _key.data.cast("B")
+_BEGINNING: Any = {
+    "bit_generator": "Philox",
+    "state": {"counter": _ZEROS, "key": _key},
+    "buffer": _ZEROS,
+    "buffer_pos": 4,
+    "has_uint32": 0,
+    "uinteger": 0,
+}
 _philox = np.random.Philox(0)
 _generator = np.random.Generator(_philox)

@@ -10,20 +10,26 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from augflow.census import Census, Keys
 from augflow.draw import Streams, digest
 from augflow.errors import RecipeError, nearest
 from augflow.recipe import Recipe, Rule
+from augflow.source import told
 
 ORIGINAL = 0
 """The copy number of an original; copies count from 1."""
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
+_LONGEST_STEM = 120
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]")
 
 
 class Unit(NamedTuple):
@@ -85,6 +91,7 @@ class Plan:
     def __init__(self, recipe: Recipe, census: Census) -> None:
         self.recipe = recipe
         self._keys = census.classes
+        self._turns: dict[str, NDArray[np.int64]] = {}
         for label in recipe.classes:
             if label not in census.classes:
                 raise RecipeError(
@@ -125,11 +132,13 @@ class Plan:
             return
         rounds, further = divmod(plan.copies, plan.has)
         first = ORIGINAL + 1 if self.recipe.originals == "omit" else ORIGINAL
-        for place, index in enumerate(keys.ranked(self.recipe.seed)):
+        if plan.label not in self._turns:
+            self._turns[plan.label] = keys.ranked(self.recipe.seed)
+        for place, index in enumerate(self._turns[plan.label].tolist()):
             end = 1 + rounds + (place < further)
             start = first if place < plan.originals or first else ORIGINAL + 1
             if start < end:
-                yield Unit(plan.label, keys[int(index)], start, end)
+                yield Unit(plan.label, keys[index], start, end)
 
     @cached_property
     def digest(self) -> str:
@@ -144,10 +153,11 @@ class Plan:
 class Namer:
     """Name, chain and key of every output, from nothing but recipe, sample and copy number."""
 
-    def __init__(self, recipe: Recipe, digests: dict[str, str]) -> None:
+    def __init__(self, recipe: Recipe, digests: Mapping[str, str]) -> None:
         self._recipe = recipe
-        self._digests = digests
-        self._render = digest(repr(recipe.render)).hex()
+        self._suffix = recipe.render.suffix
+        chains: list[tuple[str | None, str]] = [(None, ""), *digests.items()]
+        self._how = {name: digest(recipe.seed, repr(recipe.render), made).hex() for name, made in chains}
 
     def chain(self, unit: Unit, copy: int) -> str | None:
         """The chain that makes this output; None for an original that goes through none."""
@@ -156,7 +166,7 @@ class Namer:
         chains = self._recipe.rule_for(unit.label).chains
         if len(chains) == 1:
             return chains[0][0]
-        drawn = Streams(self._recipe.seed, unit.key, copy).at("/chain").random()
+        drawn = Streams(self._recipe.seed, unit.key, copy).chance("/chain")
         total = sum(weight for _, weight in chains)
         bounds = itertools.accumulate(weight / total for _, weight in chains)
         return next((name for (name, _), bound in zip(chains, bounds, strict=True) if drawn < bound), chains[-1][0])
@@ -164,12 +174,18 @@ class Namer:
     def name(self, unit: Unit, copy: int, chain: str | None) -> tuple[str, str]:
         """Return the output's key (of all that decides its pixels) and its path below the sink."""
         verbatim = copy == ORIGINAL and self._recipe.originals == "keep"
-        how = ["verbatim"] if verbatim else [self._render, self._digests[chain] if chain else "render"]
-        key = digest(self._recipe.seed, unit.label, unit.key, copy, *how, size=8).hex()
-        stem, suffix = os.path.splitext(unit.key.rpartition("/")[2])
-        stem = _UNSAFE.sub("_", stem).lstrip("._-") or "image"
-        while len(os.fsencode(stem)) > 120:
-            stem = stem[:-1]
-        if not verbatim:
-            suffix = self._recipe.render.suffix
-        return key, f"{unit.label}/{stem}-{copy:03d}-{key}{suffix}"
+        how = "verbatim" if verbatim else self._how[chain]
+        told_of = f"{copy} {how} {unit.label}\0{unit.key}".encode("utf-8", "surrogateescape")
+        key = blake2b(told_of, digest_size=8).hexdigest()
+        stem, suffix = _stem(unit.key)
+        return key, f"{told(unit.label)}/{stem}-{copy:03d}-{key}{suffix if verbatim else self._suffix}"
+
+
+@lru_cache(maxsize=1024)
+def _stem(key: str) -> tuple[str, str]:
+    """A sample's name as a part of its outputs' names, and its ending."""
+    stem, suffix = os.path.splitext(key.rpartition("/")[2])
+    stem = _UNSAFE.sub("_", stem).lstrip("._-") or "image"
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem, suffix

@@ -16,6 +16,7 @@ from augflow.target import Target
 _CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies")
 KEYS = ("version", "seed", *_CLASS_KEYS[:3], "originals", *_CLASS_KEYS[3:], "classes", "chains", "render")
 _MOST_STEPS = 10_000
+_DEEPEST = 32
 _STEP_KEYS = ("use", "p", "one_of", "weight")
 
 
@@ -52,6 +53,8 @@ class _Reader:
         self.registry = registry
         self.faults: list[Fault] = []
         self.steps = 0
+        self.depth = 0
+        self.overflow: Fault | None = None
         chains = data.get("chains")
         self.chain_data: Mapping[str, Any] = chains if isinstance(chains, Mapping) else {}
 
@@ -68,10 +71,11 @@ class _Reader:
         classes = data.get("classes")
         classes = classes if isinstance(classes, Mapping) else {}
         rules = {label: self._class(label, rules_data, rule) for label, rules_data in classes.items()}
-        render_data = data.get("render") or {}
+        render_data = {} if data.get("render") is None else data["render"]
         self.faults += check(Render, render_data, ("render",))
         seed = self._whole(data, "seed", 2**63 - 1, 0, ())
         originals = self._word(data, "originals", ORIGINALS, "augment", ())
+        self.faults += [self.overflow] if self.overflow else []
         if self.faults:
             return None
         return Recipe(
@@ -170,7 +174,7 @@ class _Reader:
         return tuple((str(name), weight) for name, weight in weights.items())
 
     def _known(self, name: Any, path: Path) -> None:
-        if name not in self.chain_data:
+        if not isinstance(name, str) or name not in self.chain_data:
             known = [str(chain) for chain in self.chain_data]
             self._fault(path, f"there is no chain {show(name)}.{nearest(str(name), known)} Chains: {', '.join(known)}.")
 
@@ -190,8 +194,10 @@ class _Reader:
     def _step(self, name: Any, data: Any, path: Path, within: tuple[str, ...], option: bool = False) -> Description:
         path = (*path, str(name))
         self.steps += 1
-        if self.steps > _MOST_STEPS:
-            raise RecipeError(f"recipe.{'.'.join(path)}: with chains in chains written out there are too many steps.")
+        if self.steps > _MOST_STEPS or self.depth > _DEEPEST:
+            bound = f"{_DEEPEST} levels" if self.depth > _DEEPEST else f"{_MOST_STEPS} steps"
+            self.overflow = self.overflow or Fault(path, f"with chains in chains written out there are over {bound}.")
+            return {}
         data = {} if data is None else data
         if not isinstance(data, Mapping):
             self._fault(path, f"{show(data)} is not a map of arguments; write {{}} for none.")
@@ -205,21 +211,29 @@ class _Reader:
             self._fault((*path, "weight"), "only the steps of a one_of have weights.")
         arguments = {key: value for key, value in data.items() if key not in _STEP_KEYS}
         if "one_of" in data:
+            if "use" in data:
+                self._fault((*path, "use"), "say either use or one_of, not both.")
             return step | self._one_of(data, arguments, path, within)
         use = data.get("use", name)
+        if not isinstance(use, str):
+            if "use" in data:
+                self._fault((*path, "use"), f"{show(use)} is not the name of a transform or chain.")
+            return step
         if use in self.chain_data:
             self._none(arguments, path, f"'{use}' is a chain, which takes no arguments")
-            return step | {"chain": use, "steps": self._nested(str(use), path, within)}
+            return step | {"chain": use, "steps": self._nested(use, path, within)}
         if "p" not in data and not option:
             step["p"] = None
-        return self._transform(step, str(use), arguments, path, named="use" in data)
+        return self._transform(step, use, arguments, path, named="use" in data)
 
     def _nested(self, name: str, path: Path, within: tuple[str, ...]) -> list[Description]:
         if name in within:
             self._fault(path, f"the chain contains itself: {' → '.join((*within, name))}.")
             return []
         silent, self.faults = self.faults, []
+        self.depth += 1
         steps = self._chain(name, within)
+        self.depth -= 1
         cycles = [fault for fault in self.faults if "contains itself" in fault.message]
         self.faults = silent + [fault for fault in cycles if fault not in silent]
         return steps
@@ -233,7 +247,10 @@ class _Reader:
             self._fault((*path, "one_of"), f"{show(options)} is not a map of steps.")
             return {"one_of": []}
         inner = (*path, "one_of")
-        return {"one_of": [self._step(name, option, inner, within, option=True) for name, option in options.items()]}
+        self.depth += 1
+        steps = [self._step(name, option, inner, within, option=True) for name, option in options.items()]
+        self.depth -= 1
+        return {"one_of": steps}
 
     def _none(self, arguments: Mapping[str, Any], path: Path, why: str) -> None:
         for key in arguments:

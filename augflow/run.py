@@ -152,7 +152,7 @@ class _Run:
         """Make what the plan asks for and is not there; say whether samples had to be set aside."""
         self.watch.planned(plan, Counter(path.rpartition("/")[0] for path in self.present))
         before = len(self.bad)
-        for order, made in self.executor.run(self.work, self._orders(plan)):
+        for order, made in self.executor.run(self.work, self._orders(plan, dict(self.present))):
             if isinstance(made, Lost):
                 self._set_aside(order[1], "worker died", made.why)
             elif made.kind:
@@ -170,11 +170,11 @@ class _Run:
         self.bad[key] = Aside(key, kind, detail)
         self.watch.aside(self.bad[key])
 
-    def _orders(self, plan: Plan) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    def _orders(self, plan: Plan, present: Mapping[str, int]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
         for unit in plan.units():
             copies: Sequence[int] = range(unit.first, unit.end)
-            if self.present:
-                copies = [copy for copy in copies if self._path(unit, copy) not in self.present]
+            if present:
+                copies = [copy for copy in copies if self._path(unit, copy) not in present]
             if copies:
                 yield unit.label, unit.key, tuple(copies)
 

@@ -8,8 +8,9 @@ warp is made finer by a whole factor and averaged; beyond about 6 the photograph
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,10 +24,13 @@ _BORDERS: dict[Border, int] = {
     "wrap": cv2.BORDER_WRAP,
     "constant": cv2.BORDER_CONSTANT,
 }
+_NO_COLOUR = (0, 0, 0, 0)
+_FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
 _FINEST = 2.2
 _COARSEST = 3.2
-_KERNELS = 16
+_VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
+"""Of the three-tap filters there are: few, so that copies of a sample share them."""
 
 
 class Photograph:
@@ -34,11 +38,8 @@ class Photograph:
 
     def __init__(self, pixels: Pixels) -> None:
         self.pixels = pixels
+        self.size = Size(pixels.shape[0], pixels.shape[1])
         self._forms: dict[tuple[int, int, int, int], Pixels] = {}
-
-    @property
-    def size(self) -> Size:
-        return Size(*self.pixels.shape[:2])
 
     def form(self, block: tuple[int, int], kernel: tuple[int, int]) -> Pixels:
         """Average over blocks of (width, height) pixels, then filter with the kernels numbered per axis."""
@@ -58,28 +59,28 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     whole = _whole(photograph.pixels, matrix, size, border, fill)
     if whole is not None:
         return whole
-    step_x, step_y = _steps(matrix, size)
+    step_x, step_y = _alike(*_steps(matrix, size))
     block_x, fine_x = _split(step_x)
     block_y, fine_y = _split(step_y)
     fine = max(fine_x, fine_y)
     pixels = photograph.form((block_x, block_y), (_kernel(step_x / fine, block_x), _kernel(step_y / fine, block_y)))
-    total = _scale(1 / block_x, 1 / block_y) @ matrix @ _scale(1 / fine, 1 / fine)
-    warped = _sample(pixels, total, Size(size.height * fine, size.width * fine), border, fill)
+    if block_x > 1 or block_y > 1:
+        matrix = _scale(1 / block_x, 1 / block_y) @ matrix
+    if fine > 1:
+        matrix = matrix @ _scale(1 / fine, 1 / fine)
+    warped = _sample(pixels, matrix, Size(size.height * fine, size.width * fine), border, fill)
     if fine > 1:
         return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return warped
 
 
 def _sample(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels:
-    options: dict[str, Any] = {
-        "dsize": (size.width, size.height),
-        "flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        "borderMode": _BORDERS[border],
-        "borderValue": _colour(fill, pixels),
-    }
-    if np.array_equal(matrix[2], (0, 0, 1)):
-        return np.asarray(cv2.warpAffine(pixels, matrix[:2], **options), dtype=np.uint8)
-    return np.asarray(cv2.warpPerspective(pixels, matrix, **options), dtype=np.uint8)
+    colour = _colour(fill, pixels) if border == "constant" else _NO_COLOUR
+    if matrix[2].tolist() == [0, 0, 1]:
+        warped = cv2.warpAffine(pixels, matrix[:2], (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
+    else:
+        warped = cv2.warpPerspective(pixels, matrix, (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
@@ -92,18 +93,16 @@ def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
 
 def _whole(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels | None:
     """Copy whole pixels where the matrix is a signed permutation with whole offsets, else return None."""
-    linear, offset = matrix[:2, :2], matrix[:2, 2]
-    corner = np.rint(offset)
-    if matrix[2, 2] != 1 or matrix[2, 0] or matrix[2, 1] or abs(offset - corner).max() > 1e-6:
+    (a, b, c), (d, e, f), last = matrix.tolist()
+    if last != [0, 0, 1] or max(abs(v - round(v)) for v in (a, b, d, e, c, f)) > 1e-9:
         return None
-    signs = np.rint(linear)
-    if abs(linear - signs).max() * max(size) > 1e-6 or not np.array_equal(abs(signs).sum(0), (1, 1)):
+    a, b, c, d, e, f = (round(v) for v in (a, b, c, d, e, f))
+    if (abs(a), abs(b), abs(d), abs(e)) not in ((1, 0, 0, 1), (0, 1, 1, 0)):
         return None
-    if not np.array_equal(abs(signs).sum(1), (1, 1)):
-        return None
-    far = signs @ (size.width - 1, size.height - 1) + corner
-    left, top = (int(v) for v in np.minimum(corner, far))
-    right, bottom = (int(v) + 1 for v in np.maximum(corner, far))
+    far_x = a * (size.width - 1) + b * (size.height - 1) + c
+    far_y = d * (size.width - 1) + e * (size.height - 1) + f
+    left, right = min(c, far_x), max(c, far_x) + 1
+    top, bottom = min(f, far_y), max(f, far_y) + 1
     height, width = pixels.shape[:2]
     inside = pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if left < 0 or top < 0 or right > width or bottom > height:
@@ -111,10 +110,10 @@ def _whole(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fil
             return None
         margins = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
         inside = _extend(pixels, inside, (left, top, right, bottom), margins, border, fill)
-    down, across = signs[1, 1], signs[0, 0]
+    down, across = e, a
     if not down:
         inside = np.asarray(cv2.transpose(inside), dtype=np.uint8)
-        down, across = signs[0, 1], signs[1, 0]
+        down, across = b, d
     if down > 0 and across > 0:
         return inside
     return np.asarray(cv2.flip(inside, _FLIPS[down < 0, across < 0]), dtype=np.uint8)
@@ -150,10 +149,13 @@ def _mirror(index: NDArray[np.int64], length: int, border: Border) -> NDArray[np
 
 def _steps(matrix: Matrix, size: Size) -> tuple[float, float]:
     """How many source pixels one output pixel spans along the source's x and y axes, at the output's centre."""
-    x, y = (size.width - 1) / 2, (size.height - 1) / 2
-    u, v, w = matrix @ (x, y, 1.0)
-    jacobian = (matrix[:2, :2] - np.outer((u / w, v / w), matrix[2, :2])) / w
-    return math.hypot(*jacobian[0]), math.hypot(*jacobian[1])
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    if g or h or i != 1:
+        x, y = (size.width - 1) / 2, (size.height - 1) / 2
+        w = g * x + h * y + i
+        u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+        a, b, d, e = (a - u * g) / w, (b - u * h) / w, (d - v * g) / w, (e - v * h) / w
+    return math.hypot(a, b), math.hypot(d, e)
 
 
 def _split(step: float) -> tuple[int, int]:
@@ -165,14 +167,27 @@ def _split(step: float) -> tuple[int, int]:
 def _kernel(step: float, block: int) -> int:
     """Number the filter for a warp whose samples lie `step` source pixels apart, `block` of which were averaged."""
     step /= block
-    ramp = min(max((step - 1.05) / 0.25, 0.0), 1.0)
-    wider = 1.2 - 0.2 * min(max((step - 1.7) / 0.6, 0.0), 1.0)
-    variance = ramp * wider * (step * step - (block > 1)) / 12
-    return min(round(variance * _KERNELS), _KERNELS)
+    if block > 1:
+        return _nearest((step * step - 1) / 12)
+    return _nearest(step * step / 12 * (1.2 - 0.2 * min(max((step - 1.7) / 0.6, 0.0), 1.0))) if step > 1.1 else 0
+
+
+def _nearest(variance: float) -> int:
+    return bisect.bisect(_BETWEEN, variance)
+
+
+_BETWEEN = [(low + high) / 2 for low, high in itertools.pairwise(_VARIANCES)]
+
+
+def _alike(step_x: float, step_y: float) -> tuple[float, float]:
+    """Give axes that are reduced nearly alike the same filter, so that more copies share it."""
+    if max(step_x, step_y) < 1.4 * min(step_x, step_y):
+        step_x = step_y = math.sqrt(step_x * step_y)
+    return step_x, step_y
 
 
 def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:
-    taps = [np.array([v / 2, 1 - v, v / 2]) for v in (kernel_x / _KERNELS, kernel_y / _KERNELS)]
+    taps = [np.array([v / 2, 1 - v, v / 2]) for v in (_VARIANCES[kernel_x], _VARIANCES[kernel_y])]
     return np.asarray(cv2.sepFilter2D(pixels, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
 
 

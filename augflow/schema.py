@@ -101,7 +101,7 @@ def _translate(cls: type[Any], data: Mapping[str, Any], path: Path, error: Valid
             faults[path] = _sentence(str(problem.get("ctx", {}).get("error", problem["msg"])))
             continue
         name = str(problem["loc"][0])
-        if problem["type"] == "missing":
+        if problem["type"] == "missing" and name not in data:
             faults[(*path, name)] = f"is missing; it takes {describe(fields_of(cls)[name])}."
             continue
         ascending = ", low end first" if problem["type"] == "predicate_failed" else ""

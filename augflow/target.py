@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from augflow.errors import RecipeError, nearest
 
 LARGEST = 100_000_000
+_LONGEST = 40
 _STATISTICS = ("max", "min", "median", "mean")
 _STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
 WORDS = (*_STATISTICS, "sqrt", "keep", *_STRATEGIES)
@@ -74,12 +75,14 @@ def parse(value: object) -> Target:
     if isinstance(value, int) and not isinstance(value, bool):
         if 0 <= value <= LARGEST:
             return Target("count", value)
-    elif isinstance(value, str):
+    elif isinstance(value, str) and len(value) <= _LONGEST:
         word = " ".join(value.split()).lower()
         if word in WORDS:
             return Target(word)
         if word.isdecimal() and int(word) <= LARGEST:
             return Target("count", int(word))
-        if match := _SHARE.fullmatch(word):
+        if (match := _SHARE.fullmatch(word)) and float(match[1]) <= LARGEST:
             return Target(match[2], float(match[1]))
-    raise RecipeError(f"{value!r} is not {FORMS}.{nearest(str(value), WORDS)}")
+    given = repr(value)
+    given = given if len(given) <= 60 else f"{given[:57]}…"
+    raise RecipeError(f"{given} is not {FORMS}.{nearest(str(value)[:_LONGEST], WORDS)}")

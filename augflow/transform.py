@@ -63,6 +63,11 @@ def span(limit: float | tuple[float, float]) -> tuple[float, float]:
     return limit if isinstance(limit, tuple) else (-limit, limit)
 
 
+def uniform(rng: Rng, low: float, high: float) -> float:
+    """Draw a number from `low` up to `high`: `rng.uniform` as a plain float, in a fraction of its time."""
+    return low + (high - low) * rng.random()
+
+
 class Transform(Protocol):
     """Whatever draws; it has one of the three ways below besides."""
 

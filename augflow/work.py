@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import cv2
+from pydantic_core import to_json
 
 from augflow.chain import Chain, Drawn, finish
 from augflow.codec import Decoded, decode, encode
@@ -19,8 +22,7 @@ from augflow.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sampling import Photograph
 from augflow.sink import open_sink
-from augflow.source import open_source
-from augflow.transform import Size
+from augflow.source import open_source, told
 
 
 class Made(NamedTuple):
@@ -46,14 +48,14 @@ class Maker:
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         cv2.setNumThreads(1)
+        _keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
         self.sink = open_sink(spec["sink"])
         registry = Registry(spec["plugins"])
         self.chains = {name: Chain(name, steps, registry) for name, steps in self.recipe.chains.items()}
         self.namer = Namer(self.recipe, {name: chain.digest for name, chain in self.chains.items()})
-        self._renders = {name: self._render(chain) for name, chain in self.chains.items()}
-        self._plain_render = self._render(None)
+        self._renders = {None: self._render(None)} | {name: self._render(chain) for name, chain in self.chains.items()}
 
     def _render(self, chain: Chain | None) -> str:
         after = chain.steps[chain.fold].name if chain and chain.fold >= 0 else None
@@ -67,60 +69,76 @@ class Maker:
             decoded = decode(data, self.source.max_pixels)
         except ImageError as error:
             return _aside(error.kind, error.detail)
-        parent = {"key": sample, "sha256": hashlib.sha256(data).hexdigest(), "role": "source"}
-        photograph = Photograph(decoded.pixels)
+        parents = [{"key": told(sample), "sha256": hashlib.sha256(data).hexdigest(), "role": "source"}]
         records, outputs = [], []
-        for copy in copies:
-            try:
-                record = self._make(unit, copy, data, decoded, photograph)
-            except (SurroundingsError, OSError):
-                raise
-            except Exception as error:
-                return _aside("chain failed", f"copy {copy}: {type(error).__name__}: {error}")
-            outputs.append((record["path"], record["size"]))
-            records.append(json.dumps(record | {"parents": [parent]}, separators=(",", ":")))
+        try:
+            for finished in self._finish(unit, copies, decoded, data):
+                for made, record in finished:
+                    record |= {"size": len(made), "sha256": hashlib.sha256(made).hexdigest(), "parents": parents}
+                    self.sink.put(record["path"], made)
+                    outputs.append((record["path"], len(made)))
+                    records.append(_encode(record))
+        except (SurroundingsError, OSError):
+            raise
+        except Exception as error:
+            return _aside("chain failed", f"{type(error).__name__}: {error}")
         return Made(records, outputs, sum(size for _, size in outputs), decoded.notes)
 
-    def _make(self, unit: Unit, copy: int, data: bytes, decoded: Decoded, photograph: Photograph) -> dict[str, Any]:
+    def _finish(
+        self, unit: Unit, copies: tuple[int, ...], decoded: Decoded, data: bytes
+    ) -> Iterator[list[tuple[bytes, dict[str, Any]]]]:
+        """Make the copies a few at a time, each stage for all of them before the next: caches stay warm."""
+        photograph = Photograph(decoded.pixels)
+        few = max(1, min(8, _MOST_BYTES // decoded.pixels.nbytes))
+        for start in range(0, len(copies), few):
+            drawn = [self._draw(unit, copy, photograph, decoded) for copy in copies[start : start + few]]
+            pixels = [
+                None if steps is None else finish(photograph, steps, fold, self.recipe.render)
+                for _, steps, fold in drawn
+            ]
+            made = [data if done is None else encode(done, self.recipe.render) for done in pixels]
+            for done, (record, _, _) in zip(pixels, drawn, strict=True):
+                record["height"], record["width"] = photograph.size if done is None else done.shape[:2]
+            yield [(file, record) for file, (record, _, _) in zip(made, drawn, strict=True)]
+
+    def _draw(
+        self, unit: Unit, copy: int, photograph: Photograph, decoded: Decoded
+    ) -> tuple[dict[str, Any], list[Drawn] | None, int]:
+        """Begin the record, and say what to perform: None where the original's bytes are kept."""
         name = self.namer.chain(unit, copy)
         key, path = self.namer.name(unit, copy, name)
-        steps: list[dict[str, Any]] = []
-        converted = decoded.notes
+        record: dict[str, Any] = {"path": path, "key": key, "label": told(unit.label), "copy": copy, "chain": name}
         if copy == ORIGINAL and self.recipe.originals == "keep":
-            made, render, size, converted = data, None, photograph.size, ()
-        else:
-            drawn: list[Drawn] = []
-            fold = -1
-            if name:
-                chain = self.chains[name]
-                streams = Streams(self.recipe.seed, unit.key, copy)
-                entries, drawn = chain.draw(photograph.size, self.recipe.render, streams)
-                steps = [entry | {"draw": _text(entry["draw"])} for entry in entries]
-                fold = chain.fold
-            pixels = finish(photograph, drawn, fold, self.recipe.render)
-            made = encode(pixels, self.recipe.render)
-            render = self._renders[name] if name else self._plain_render
-            size = Size(*pixels.shape[:2])
-        self.sink.put(path, made)
-        return {
-            "path": path,
-            "key": key,
-            "label": unit.label,
-            "copy": copy,
-            "sha256": hashlib.sha256(made).hexdigest(),
-            "size": len(made),
-            "height": size.height,
-            "width": size.width,
-            "chain": name,
-            "steps": steps,
-            "render": render,
-            "converted": list(converted),
-        }
+            return record | {"steps": [], "render": None, "converted": []}, None, -1
+        record |= {"render": self._renders[name], "converted": list(decoded.notes), "steps": []}
+        if name is None:
+            return record, [], -1
+        chain = self.chains[name]
+        entries, drawn = chain.draw(photograph.size, self.recipe.render, Streams(self.recipe.seed, unit.key, copy))
+        for entry in entries:
+            if entry["draw"] is not None:
+                entry["draw"] = _encode(entry["draw"])
+        record["steps"] = entries
+        return record, drawn, chain.fold
+
+
+_MOST_BYTES = 8_000_000
+
+
+def _encode(value: dict[str, Any]) -> str:
+    return to_json(value).decode()
+
+
+def _keep_memory() -> None:
+    """Let glibc keep freed memory: fresh pages for every image cost more than filtering it."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 28)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def _aside(kind: str, detail: str) -> Made:
     return Made([], [], 0, (), kind, detail)
-
-
-def _text(draw: dict[str, Any] | None) -> str | None:
-    return None if draw is None else json.dumps(draw)

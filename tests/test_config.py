@@ -330,6 +330,7 @@ def test_another_hydra_in_the_process_is_left_as_it_was(shelf: Path, tmp_path: P
     refusal("recipe=nothing")
     refusal(str(write(tmp_path / "evil.yaml", "hydra: {}\n")))
     assert (dict(types), list(plugins.discover(SearchPathPlugin)), dict(ConfigStore.instance().repo)) == before
+    assert "recipes" not in types
     assert not GlobalHydra.instance().is_initialized()
     write(tmp_path / "other/main.yaml", "defaults: [recipe: cake]\n")
     write(tmp_path / "other/recipe/cake.yaml", "flour: ${oc.env:NO_SUCH_VARIABLE,fine}\n")

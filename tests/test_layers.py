@@ -12,11 +12,11 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform catalogue versions arguments",
+    "errors transform catalogue versions arguments docstring",
     "draw strict usage",
     "explain registry render schema target transforms",
     "recipe",
-    "recipe_reader sampling",
+    "recipe_reader recipe_schema sampling",
     "canvas",
     "chain codec",
     "testing passes",

@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
         names = set(wheel.namelist())
         metadata = Parser().parsestr(wheel.read("augflow-0.1.0.dist-info/METADATA").decode())
     package = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow").rglob("*.py")}
-    conf = {f"augflow/{path.relative_to(checkout).as_posix()}" for path in (checkout / "conf").rglob("*.yaml")}
+    conf = {f"augflow/{path.relative_to(checkout).as_posix()}" for path in (checkout / "conf").rglob("*.*")}
     assert "augflow/conf/config.yaml" in conf
     rest = {name for name in names if not name.startswith("augflow-0.1.0.dist-info/")}
     assert rest == package | conf | {"augflow/py.typed"}

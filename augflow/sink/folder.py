@@ -30,7 +30,8 @@ class FolderSink:
         self.root = Path(root)
         self.workshop = self.root / WORKSHOP
         self._made: set[str] = set()
-        self._count = 0
+        self._prefix = os.path.join(self.root, "")
+        self._half = os.path.join(self.workshop, "half", "")
 
     def begin(self) -> None:
         """Make the root and the workshop, and clear away half-written files.
@@ -61,15 +62,18 @@ class FolderSink:
 
     def put(self, path: str, data: bytes) -> None:
         folder, _, _ = path.rpartition("/")
-        self._count += 1
-        half = self.workshop / "half" / f"{os.getpid()}-{self._count}"
-        with open(half, "wb") as file:
-            file.write(data)
-        target = self.root / path
+        half = f"{self._half}{os.getpid()}"
+        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
         if folder not in self._made:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
-        os.replace(half, target)
+        os.replace(half, f"{self._prefix}{path}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Yield path and size of every file in the class folders."""

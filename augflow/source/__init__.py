@@ -25,6 +25,11 @@ class Aside(NamedTuple):
     detail: str
 
 
+def told(key: str) -> str:
+    """A key as records and outputs have it: bytes of its name that are no UTF-8 are written out (`\\xe9`)."""
+    return key if key.isascii() else key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class Source(Protocol):
     """Lists samples and reads them; built again from its settings in every process."""
 

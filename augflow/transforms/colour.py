@@ -14,7 +14,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
-from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span
+from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span, uniform
 
 _Strength: TypeAlias = Annotated[float, at.Ge(-1), at.Le(1)]
 _StrengthLimit: TypeAlias = Annotated[float, at.Ge(0), at.Le(1)] | Annotated[tuple[_Strength, _Strength], Ascending]
@@ -32,6 +32,7 @@ _Percent: TypeAlias = Annotated[float, at.Ge(0), at.Le(49)]
 
 _Counts: TypeAlias = NDArray[np.int64]
 
+_RAMP = np.arange(256, dtype=np.float64)
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -50,12 +51,12 @@ class BrightnessContrast:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "brightness": float(rng.uniform(*span(self.brightness))),
-            "contrast": float(rng.uniform(*span(self.contrast))),
+            "brightness": uniform(rng, *span(self.brightness)),
+            "contrast": uniform(rng, *span(self.contrast)),
         }
 
     def table(self, brightness: float, contrast: float) -> Table:
-        return _levels((np.arange(256) - 127.5) * (1 + contrast) + 127.5 + 255 * brightness)
+        return _levels((_RAMP - 127.5) * (1 + contrast) + 127.5 + 255 * brightness)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Gamma:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"gamma": math.exp(rng.uniform(math.log(self.gamma[0]), math.log(self.gamma[1])))}
+        return {"gamma": math.exp(uniform(rng, math.log(self.gamma[0]), math.log(self.gamma[1])))}
 
     def table(self, gamma: float) -> Table:
         return _levels(255 * (np.arange(256) / 255) ** gamma)
@@ -93,8 +94,8 @@ class HueSaturation:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "hue": float(rng.uniform(*span(self.hue))),
-            "saturation": float(rng.uniform(*span(self.saturation))),
+            "hue": uniform(rng, *span(self.hue)),
+            "saturation": uniform(rng, *span(self.saturation)),
         }
 
     def apply(self, image: Image, hue: float, saturation: float) -> Image:
@@ -236,7 +237,7 @@ class Invert:
 
 
 def _levels(values: NDArray[np.floating | np.integer]) -> Table:
-    rounded: Table = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    rounded: Table = np.minimum(np.maximum(np.rint(values), 0), 255).astype(np.uint8)
     return rounded
 
 

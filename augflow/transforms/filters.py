@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, TypeAlias
 import annotated_types as at
 import numpy as np
 
-from augflow.transform import Ascending, Image, Params, Rng, ShareRange, Size
+from augflow.transform import Ascending, Image, Params, Rng, ShareRange, Size, uniform
 
 _Sigma: TypeAlias = Annotated[float, at.Ge(0), at.Le(20)]
 _SigmaRange: TypeAlias = Annotated[tuple[_Sigma, _Sigma], Ascending]
@@ -29,7 +29,7 @@ class Sharpen:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"amount": float(rng.uniform(*self.amount))}
+        return {"amount": uniform(rng, *self.amount)}
 
     def apply(self, image: Image, amount: float) -> Image:
         import cv2
@@ -52,7 +52,7 @@ class Blur:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"sigma": float(rng.uniform(*self.sigma))}
+        return {"sigma": uniform(rng, *self.sigma)}
 
     def apply(self, image: Image, sigma: float) -> Image:
         import cv2

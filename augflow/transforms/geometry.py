@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import annotated_types as at
 import numpy as np
 
-from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Size, span
+from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Size, span, uniform
 
 _Angle: TypeAlias = Annotated[float, at.Ge(-180), at.Le(180)]
 _AngleLimit: TypeAlias = Annotated[float, at.Ge(0), at.Le(180)] | Annotated[tuple[_Angle, _Angle], Ascending]
@@ -116,7 +116,7 @@ class Rotate:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"angle": float(rng.uniform(*span(self.limit)))}
+        return {"angle": uniform(rng, *span(self.limit))}
 
     def matrix(self, size: Size, angle: float) -> Matrix:
         cos, sin = _cos_sin(angle)
@@ -138,7 +138,7 @@ class Shift:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"x": float(rng.uniform(*span(self.x))), "y": float(rng.uniform(*span(self.y)))}
+        return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
 
     def matrix(self, size: Size, x: float, y: float) -> Matrix:
         return np.array([[1, 0, -x * size.width], [0, 1, -y * size.height], [0, 0, 1]], dtype=np.float64)
@@ -160,7 +160,7 @@ class Shear:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"x": float(rng.uniform(*span(self.x))), "y": float(rng.uniform(*span(self.y)))}
+        return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
 
     def matrix(self, size: Size, x: float, y: float) -> Matrix:
         lean, tilt = math.tan(math.radians(x)), math.tan(math.radians(y))
@@ -210,11 +210,11 @@ class Affine:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "angle": float(rng.uniform(*span(self.rotate))),
-            "x": float(rng.uniform(*span(self.shift))),
-            "y": float(rng.uniform(*span(self.shift))),
+            "angle": uniform(rng, *span(self.rotate)),
+            "x": uniform(rng, *span(self.shift)),
+            "y": uniform(rng, *span(self.shift)),
             "scale": _factor(rng, self.scale),
-            "shear": float(rng.uniform(*span(self.shear))),
+            "shear": uniform(rng, *span(self.shear)),
         }
 
     def matrix(self, size: Size, angle: float, x: float, y: float, scale: float, shear: float) -> Matrix:
@@ -238,7 +238,7 @@ class Perspective:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        share = float(rng.uniform(*self.scale))
+        share = uniform(rng, *self.scale)
         return {"corners": (share * rng.random((4, 2))).tolist()}
 
     def matrix(self, size: Size, corners: list[list[float]]) -> Matrix:
@@ -258,7 +258,7 @@ class Perspective:
 
 
 def _factor(rng: Rng, scale: tuple[float, float]) -> float:
-    return math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
+    return math.exp(uniform(rng, math.log(scale[0]), math.log(scale[1])))
 
 
 def _cos_sin(degrees: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
-from augflow.transform import Ascending, Image, Params, Rng, Share, ShareRange, Size
+from augflow.transform import Ascending, Image, Params, Rng, Share, ShareRange, Size, uniform
 
 _Photons: TypeAlias = Annotated[float, at.Ge(0.01), at.Le(50)]
 _Levels: TypeAlias = Annotated[float, at.Ge(0), at.Le(255)]
@@ -43,7 +43,7 @@ class PoissonNoise:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         low, high = self.scale
-        exponent = round(16 * rng.uniform(np.log2(low), np.log2(high))) / 16
+        exponent = round(16 * uniform(rng, np.log2(low), np.log2(high))) / 16
         return {"scale": float(min(max(2.0**exponent, low), high)), "seed": _seed(rng)}
 
     def apply(self, image: Image, scale: float, seed: int) -> Image:
@@ -76,7 +76,7 @@ class GaussianNoise:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"sigma": float(rng.uniform(*self.sigma)), "seed": _seed(rng)}
+        return {"sigma": uniform(rng, *self.sigma), "seed": _seed(rng)}
 
     def apply(self, image: Image, sigma: float, seed: int) -> Image:
         import cv2
@@ -96,7 +96,7 @@ class SpeckleNoise:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"sigma": float(rng.uniform(*self.sigma)), "seed": _seed(rng)}
+        return {"sigma": uniform(rng, *self.sigma), "seed": _seed(rng)}
 
     def apply(self, image: Image, sigma: float, seed: int) -> Image:
         import cv2
@@ -118,7 +118,7 @@ class SaltAndPepper:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"amount": float(rng.uniform(*self.amount)), "salt": float(self.salt), "seed": _seed(rng)}
+        return {"amount": uniform(rng, *self.amount), "salt": float(self.salt), "seed": _seed(rng)}
 
     def apply(self, image: Image, amount: float, salt: float, seed: int) -> Image:
         pixels = image.shape[0] * image.shape[1]

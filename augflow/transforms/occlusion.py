@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import annotated_types as at
 import numpy as np
 
-from augflow.transform import Ascending, Fill, Image, Params, Rng, Share, ShareRange, Size
+from augflow.transform import Ascending, Fill, Image, Params, Rng, Share, ShareRange, Size, uniform
 
 _Count: TypeAlias = Annotated[int, at.Ge(0), at.Le(100)]
 _Aspect: TypeAlias = Annotated[float, at.Ge(0.01), at.Le(100)]
@@ -45,9 +45,9 @@ class Erase:
         return {"rectangles": rectangles, "fill": fill, "seed": seed}
 
     def _rectangle(self, rng: Rng, size: Size) -> list[int]:
-        area = float(rng.uniform(*self.scale)) * size.height * size.width
+        area = uniform(rng, *self.scale) * size.height * size.width
         low, high = self.ratio
-        aspect = exp(float(rng.uniform(log(low), log(high))))
+        aspect = exp(uniform(rng, log(low), log(high)))
         aspect = min(max(aspect, area / size.width**2), size.height**2 / area) if area else aspect
         height = min(max(round(sqrt(area * aspect)), 1), size.height)
         width = min(max(round(sqrt(area / aspect)), 1), size.width)
@@ -88,7 +88,7 @@ class GridDrop:
     version: ClassVar[int] = 1
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        period = max(2, round(float(rng.uniform(*self.unit)) * min(size)))
+        period = max(2, round(uniform(rng, *self.unit) * min(size)))
         top, left = (int(rng.integers(period)) for _ in range(2))
         fill = list(self.fill) if isinstance(self.fill, tuple) else self.fill
         return {"period": period, "side": round(self.ratio * period), "top": top, "left": left, "fill": fill}

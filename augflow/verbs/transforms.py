@@ -14,20 +14,20 @@ from typing import Any
 
 from rich.text import Text
 
+from augflow.docstring import summary
 from augflow.errors import RecipeError
 from augflow.registry import Registry
 from augflow.schema import describe, fields_of, json_schema, show
 from augflow.verbs.telling import console, row, table, tell_json, wants_json
+from augflow.verbs.words import take_plugins
 
 FLAGS = {"--format": ("text", "text or json")}
 COMPOSES = False
 
 
 def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
-    plugins = [word for word in arguments if word.startswith("plugins=")]
-    names = [word for word in arguments if word not in plugins]
-    files = [file.strip() for word in plugins for file in word.partition("=")[2].strip("[]").split(",")]
-    registry = Registry([file for file in files if file])
+    names, plugins = take_plugins(arguments)
+    registry = Registry(plugins)
     if len(names) > 1:
         raise RecipeError(f"Name one transform, or none for the list; not {' '.join(names)}.")
     show_one = not wants_json(flags)
@@ -46,10 +46,10 @@ def _list(registry: Registry) -> None:
     made.columns[1].justify = "left"
     made.columns[1].no_wrap = False
     for name in registry.names():
-        row(made, name, _summary(registry.find(name)))
+        row(made, name, summary(registry.find(name)))
     for listed in catalogue():
-        summary = f"not for chains: it {listed.reason}" if listed.reason else listed.summary
-        row(made, f"albumentations.{listed.name}", summary)
+        told = f"not for chains: it {listed.reason}" if listed.reason else listed.summary
+        row(made, f"albumentations.{listed.name}", told)
     out.print(made)
     out.print("`augflow transforms NAME` shows one with its arguments.")
 
@@ -85,10 +85,6 @@ def _kind(cls: type[Any]) -> str:
     if hasattr(cls, "matrix"):
         return "geometry"
     return "point-wise" if hasattr(cls, "table") else "pixel-wise"
-
-
-def _summary(cls: type[Any]) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def _as_json(registry: Registry, name: str) -> dict[str, Any]:
