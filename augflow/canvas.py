@@ -46,7 +46,7 @@ class Canvas:
         """Add geometry; `border` is None where it cannot look beyond the photograph."""
         if self._table is not None or (border and self._border and (border, fill) != (self._border, self._fill)):
             self._settle()
-        self._matrix = self._matrix @ matrix
+        self._matrix = matrix if self._matrix is _STILL else self._matrix @ matrix
         self._size = size
         if border:
             self._border, self._fill = border, fill

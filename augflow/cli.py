@@ -31,6 +31,9 @@ augflow --version     the version
 eval "$(augflow -sc install=bash)"   completion in bash
 """
 
+MAKING = ("run",)
+"""Verbs that make images: their workers' imports begin before anything else."""
+
 WRONG = 2
 FAULT = 70
 INTERRUPTED = 130
@@ -68,6 +71,10 @@ def _main(words: list[str]) -> int:
 
         first = " A verb comes first: augflow run …" if "=" in verb or verb.startswith("-") else ""
         raise RecipeError(f"There is no verb '{verb}'.{nearest(verb, VERBS)}{first} Verbs: {', '.join(VERBS)}.")
+    if verb in MAKING and not {"-h", "--help", "-c", "--cfg"} & {*rest}:
+        from augflow.executor import forkserver
+
+        forkserver.start(["augflow.work"])
     return _run(_module(verb), verb, rest)
 
 

@@ -54,9 +54,10 @@ class _Reader:
         self.faults: list[Fault] = []
         self.steps = 0
         self.depth = 0
+        self.cycles: dict[Path, Fault] = {}
         self.overflow: Fault | None = None
         chains = data.get("chains")
-        self.chain_data: Mapping[str, Any] = chains if isinstance(chains, Mapping) else {}
+        self.chain_data: Mapping[Any, Any] = chains if isinstance(chains, Mapping) else {}
 
     def read(self) -> Recipe | None:
         data = self.data
@@ -66,7 +67,7 @@ class _Reader:
         version = data.get("version", VERSION)
         if version != VERSION or isinstance(version, bool):
             self._fault(("version",), f"{show(version)} is not {VERSION}, the only version of recipes there is.")
-        chains = {name: self._chain(str(name), ()) for name in self.chain_data}
+        chains = {name: self._chain(name, ()) for name in self.chain_data if isinstance(name, str)}
         rule = self._rule(data, (), None)
         classes = data.get("classes")
         classes = classes if isinstance(classes, Mapping) else {}
@@ -75,7 +76,7 @@ class _Reader:
         self.faults += check(Render, render_data, ("render",))
         seed = self._whole(data, "seed", 2**63 - 1, 0, ())
         originals = self._word(data, "originals", ORIGINALS, "augment", ())
-        self.faults += [self.overflow] if self.overflow else []
+        self.faults += [*self.cycles.values(), *([self.overflow] if self.overflow else [])]
         if self.faults:
             return None
         return Recipe(
@@ -121,6 +122,7 @@ class _Reader:
         value = data.get(key, default)
         if value not in words:
             self._fault((*path, key), f"{show(value)} is not one of {', '.join(words)}.{nearest(str(value), words)}")
+            return default
         return value
 
     def _class(self, label: str, data: Any, rule: Rule) -> Rule | None:
@@ -178,11 +180,8 @@ class _Reader:
             known = [str(chain) for chain in self.chain_data]
             self._fault(path, f"there is no chain {show(name)}.{nearest(str(name), known)} Chains: {', '.join(known)}.")
 
-    def _chain(self, name: str, within: tuple[str, ...], path: Path | None = None) -> list[Description]:
-        path = path or ("chains", name)
-        if name in within:
-            self._fault(path, f"the chain contains itself: {' → '.join((*within, name))}.")
-            return []
+    def _chain(self, name: str, within: tuple[str, ...]) -> list[Description]:
+        path = ("chains", name)
         if not within and name in self.registry:
             self._fault(path, f"a transform is called '{name}' as well; give the chain another name.")
         steps = self.chain_data[name]
@@ -228,14 +227,14 @@ class _Reader:
 
     def _nested(self, name: str, path: Path, within: tuple[str, ...]) -> list[Description]:
         if name in within:
-            self._fault(path, f"the chain contains itself: {' → '.join((*within, name))}.")
+            fault = Fault(path, f"the chain contains itself: {' → '.join((*within, name))}.")
+            self.cycles.setdefault(path, fault)
             return []
-        silent, self.faults = self.faults, []
+        told = self.faults.copy()
         self.depth += 1
         steps = self._chain(name, within)
         self.depth -= 1
-        cycles = [fault for fault in self.faults if "contains itself" in fault.message]
-        self.faults = silent + [fault for fault in cycles if fault not in silent]
+        self.faults = told
         return steps
 
     def _one_of(

@@ -175,6 +175,7 @@ def _definitions(registry: Registry) -> Schema:
             },
             "if": {"properties": {"use": {"enum": names}}, "required": ["use"], "not": {"required": ["one_of"]}},
             "then": {"allOf": [_used(name) for name in names]},
+            "not": {"required": ["use", "one_of"]},
             "else": {"properties": {**dict.fromkeys(("use", "one_of"), True), **_STEP}, "additionalProperties": False},
         },
     }

@@ -320,7 +320,7 @@ def test_a_verb_that_composes_nothing_gets_its_words(
 
 def test_completion_in_bash(tmp_path: Path) -> None:
     tried = {
-        "augflow ": {"scan", "plan", "run", "transforms", "recipes", "--help", "--version"},
+        "augflow ": {*cli.VERBS, "--help", "--version"},
         "augflow pl": {"plan"},
         "augflow plan --fo": {"--format"},
         "augflow plan recipe=": {"recipe=article", "recipe=balance", "recipe=gentle", "recipe=keras", "recipe=strong"},

@@ -37,7 +37,7 @@ STEP = {name: step for step, names in enumerate(LAYERS) for name in names.split(
 # What may be imported where a module begins, beside the standard library and augflow; the rest waits until it is used.
 EARLY = {"annotated_types", "numpy"}
 EARLY_FOR = {
-    "canvas": {"cv2"},
+    "canvas": {"cv2", "stringzilla"},
     "codec": {"PIL", "simplejpeg"},
     "config": {"hydra", "omegaconf", "yaml"},
     "door": {"hydra", "omegaconf"},
@@ -45,7 +45,7 @@ EARLY_FOR = {
     "schema": {"pydantic"},
     "strict": {"yaml"},
     "verbs": {"rich", "yaml"},
-    "work": {"cv2"},
+    "work": {"cv2", "pydantic_core"},
 }
 IMAGES = {"numpy", "cv2", "PIL", "simplejpeg", "albumentations"}
 

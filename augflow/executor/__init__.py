@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol
 
 from augflow.errors import PluginError, nearest
@@ -41,6 +40,8 @@ def open_executor(settings: Mapping[str, Any]) -> Executor:
     Raises:
         PluginError: no such kind, or wrong arguments.
     """
+    from importlib.metadata import entry_points
+
     kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.executors")}
     kind = str(settings.get("kind", "local"))
     if kind not in kinds:

@@ -1,7 +1,6 @@
 """Processes on this machine.
 
-Workers come from a fork server that has the heavy imports done, so they start in no time and share no threads with
-the driver. When one dies, the pool is built anew and what was under way runs again, an item at a time: the one that
+When a worker dies, the pool is built anew and what was under way runs again, an item at a time: the one that
 kills its worker twice is given up, all others are done.
 """
 
@@ -19,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from augflow.errors import PluginError
-from augflow.executor import Lost, Work, load
+from augflow.executor import Lost, Work, forkserver, load
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -68,8 +67,8 @@ class LocalExecutor:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
+        forkserver.start([work.entry.partition(":")[0]])
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([work.entry.partition(":")[0]])
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
 
 

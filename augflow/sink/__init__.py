@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from augflow.errors import SinkError, nearest
@@ -27,6 +26,8 @@ def open_sink(settings: Mapping[str, Any]) -> Any:
     Raises:
         SinkError: no such kind, or wrong arguments.
     """
+    from importlib.metadata import entry_points
+
     kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.sinks")}
     kind = str(settings.get("kind", "folder"))
     if kind not in kinds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol
 
 from augflow.errors import SourceError, nearest
@@ -64,6 +63,8 @@ def open_source(settings: Mapping[str, Any]) -> Source:
     Raises:
         SourceError: no such kind, wrong arguments, or nothing there.
     """
+    from importlib.metadata import entry_points
+
     kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.sources")}
     kind = str(settings.get("kind", "folder"))
     if kind not in kinds:

@@ -19,7 +19,7 @@ from augflow.source.demo import CLASSES, DemoSource
 from augflow.source.finds import draw_image
 from augflow.transform import Image
 
-GOLDEN = "f61e395a1188354387d19835cff6379209cd6236606a3d7dfbab2ba701b3bf7d"
+GOLDEN = "7080fe628f10325846fb1401e2f050dab0c795554ff81652c95878c160eef5cf"
 
 
 def samples() -> list[Sample]:

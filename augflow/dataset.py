@@ -1,0 +1,217 @@
+"""A finished data set as it lies in a sink: its records, and `run.json` with what the run was."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augflow import ledger
+from augflow.errors import ImageError, SinkError
+from augflow.sink import open_sink
+from augflow.sink.folder import LEDGER, RUN, FolderSink
+from augflow.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+Record = dict[str, Any]
+"""A row of the ledger."""
+
+_ROWS = 4096
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
+"""What a damaged file raises; pyarrow's own errors are among them."""
+
+
+class DatasetError(SinkError):
+    """The ledger or `run.json` cannot be used; `kind` is a stable word, `file` its name below the root."""
+
+    def __init__(self, kind: str, file: str, detail: str) -> None:
+        super().__init__(kind, file, detail)
+        self.kind, self.file, self.detail = kind, file, detail
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.file}: {self.detail}"
+
+
+class Dataset:
+    """What augflow made below a sink's root; each part is read when it is first asked for.
+
+    Args:
+        sink: settings; its kind is `folder`.
+
+    Raises:
+        SinkError: there is nothing of augflow's.
+        DatasetError: from its parts, where they are missing or damaged.
+    """
+
+    def __init__(self, sink: Mapping[str, Any]) -> None:
+        opened = open_sink(sink)
+        if not isinstance(opened, FolderSink):
+            raise SinkError(f"sink.kind: a data set is read from a sink of the kind folder, not {sink.get('kind')}.")
+        self.root = opened.root
+        self.unfinished = opened.workshop.exists()
+        if not (self.unfinished or (self.root / LEDGER).exists() or (self.root / RUN).exists()):
+            what = "holds no data set of augflow's" if self.root.is_dir() else "is no folder"
+            raise SinkError(f"sink.root: {self.root.absolute()} {what}. Name the folder that `augflow run` wrote to.")
+
+    @cached_property
+    def account(self) -> dict[str, Any]:
+        """What `run.json` holds."""
+        try:
+            found = json.loads((self.root / RUN).read_bytes())
+        except FileNotFoundError:
+            raise DatasetError("no run.json", RUN, f"it is missing; {self._mend}") from None
+        except _UNREADABLE as error:
+            raise DatasetError("unreadable run.json", RUN, f"{error}; {self._mend}") from None
+        if not isinstance(found, dict) or not isinstance(found.get("source"), dict):
+            raise DatasetError("unreadable run.json", RUN, f"it is not as augflow writes it; {self._mend}")
+        _demand_format(str(found.get("format")), RUN)
+        return found
+
+    @cached_property
+    def ledger(self) -> pq.ParquetFile:
+        """The sealed ledger, its columns as this version knows them."""
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(self.root / LEDGER)
+        except FileNotFoundError:
+            raise DatasetError("no ledger", LEDGER, f"it is missing; {self._mend}") from None
+        except _UNREADABLE as error:
+            raise DatasetError("unreadable ledger", LEDGER, f"{error}; {self._mend}") from None
+        found = (file.schema_arrow.metadata or {}).get(b"augflow.ledger")
+        if found is None:
+            raise DatasetError("unreadable ledger", LEDGER, f"augflow did not write it; {self._mend}")
+        _demand_format(found.decode(errors="replace"), LEDGER)
+        if not file.schema_arrow.equals(ledger.schema()):
+            raise DatasetError("edited ledger", LEDGER, f"its columns are not those of a ledger; {self._mend}")
+        return file
+
+    @property
+    def _mend(self) -> str:
+        return "the run is unfinished: the same `augflow run` goes on" if self.unfinished else "`augflow run` mends it"
+
+    def table(self, *columns: str) -> pa.Table:
+        """Columns of the ledger."""
+        file = self.ledger
+        with _reading():
+            table = file.read(columns=list(columns))
+            table.validate(full=True)
+        return table
+
+    def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Columns of the ledger, all of them unless named, some rows at a time."""
+        rows = self.ledger.iter_batches(batch_size=_ROWS, columns=list(columns) or None)
+        while True:
+            with _reading():
+                batch = next(rows, None)
+                if batch is None:
+                    return
+                batch.validate(full=True)
+            yield batch
+
+    def records(self) -> Iterator[Record]:
+        """Every record, in the order of their paths."""
+        for batch in self.batches():
+            yield from batch.to_pylist()
+
+    def record(self, path: str) -> Record:
+        """The record of the output at `path`, which is known to have one."""
+        import pyarrow.parquet as pq
+
+        found: list[Record] = pq.read_table(self.root / LEDGER, filters=[("path", "=", path)]).to_pylist()
+        return found[0]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise DatasetError("unreadable ledger", LEDGER, f"{error}; `augflow run` mends it") from error
+
+
+def _demand_format(found: str, file: str) -> None:
+    if not found.isdecimal():
+        raise DatasetError(f"unreadable {_name(file)}", file, f"its format is called {found!r}; `augflow run` mends it")
+    if int(found) > int(ledger.FORMAT):
+        known = f"its format is {found}, and this version of augflow reads formats up to {ledger.FORMAT}"
+        raise DatasetError(f"newer {_name(file)}", file, f"{known}: upgrade augflow")
+
+
+def _name(file: str) -> str:
+    return "ledger" if file == LEDGER else file
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path stays below the folder that it is read from; a ledger may be another's."""
+    return bool(path) and "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+@contextmanager
+def open_output(file: Path) -> Iterator[tuple[int, int]]:
+    """Open a regular file, following no link; give its descriptor and size.
+
+    Raises:
+        ImageError: it is `missing`, `not a file` or `unreadable`.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ImageError("missing", "it has a record and is not there") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ImageError("not a file", "a link") from None
+        raise ImageError("unreadable", error.strerror or str(error)) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("not a file", "neither a regular file nor a folder")
+        yield descriptor, status.st_size
+    except OSError as error:
+        raise ImageError("unreadable", error.strerror or str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def read_output(file: Path, size: int) -> bytes:
+    """Read a file of a data set, `size` bytes long as its record says.
+
+    Raises:
+        ImageError: as `open_output`; or `changed`.
+    """
+    with open_output(file) as (descriptor, found):
+        if found != size:
+            raise ImageError("changed", f"{found} bytes, and its record says {size}")
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read()
+
+
+_WRITTEN_OUT = re.compile(rb"\\x([89a-f][0-9a-f])")
+
+
+def read_sample(source: Source, key: str) -> bytes:
+    """Read the sample that a record names; bytes of its name that are no UTF-8 stand written out there.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    if not is_inside(key):
+        raise ImageError("unreadable", "its key leads out of the source")
+    try:
+        return source.read(key)
+    except ImageError:
+        raw = _WRITTEN_OUT.sub(lambda found: bytes.fromhex(found[1].decode()), key.encode())
+        name = raw.decode("utf-8", "surrogateescape")
+        if name == key:
+            raise
+        return source.read(name)

@@ -1,0 +1,347 @@
+"""Make outputs again from their records and their source, by the draws that the records hold, and compare.
+
+No random generator takes part. Where the bytes come out otherwise than recorded, the pixels are compared, and what
+changed since is named: a library, a transform's version, the source, or the file itself.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import itertools
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+
+from augflow.chain import Drawn, finish
+from augflow.codec import Decoded, decode, encode
+from augflow.dataset import Dataset, Record, is_inside, read_output, read_sample
+from augflow.errors import ImageError, PluginError, RecipeError, SinkError, SurroundingsError, nearest
+from augflow.executor import Lost, Work, open_executor
+from augflow.registry import Registry
+from augflow.render import Render
+from augflow.sampling import Photograph
+from augflow.schema import check, construct
+from augflow.source import open_source
+from augflow.versions import versions
+
+REPLAYER = "augflow.replay:Replayer"
+ALL = "all"
+
+Counting: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Opens a progress bar with a name and a total; what it gives is called with how much was done since."""
+
+_FAMILY = 64
+_FEW = 20_000
+_PREFIX = re.compile(r"[0-9a-f]{6,16}")
+
+
+class Verdict(NamedTuple):
+    """What came of one output, made again.
+
+    `kind` is `equal`; `bytes differ` or `pixels differ` from those recorded; `file changed` or `file missing` where
+    the replay is right and the file is not; `source changed`, `source missing`; `in the way`, another file being where
+    it was to be written; or `failed`.
+    """
+
+    path: str
+    kind: str
+    detail: str = ""
+    most: int | None = None
+    """The largest difference of a decoded value, of 255."""
+    mean: float | None = None
+    """The mean absolute difference."""
+
+
+@dataclass
+class Replay:
+    """What was made again, and what came of it."""
+
+    changed: dict[str, tuple[str, str]]
+    """Libraries whose version was another when the data set was made: name → then, now."""
+    outputs: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """Verdicts by their kind."""
+    differing: list[Verdict] = field(default_factory=list)
+    """Every verdict but `equal`, by path."""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.differing else 0
+
+
+def _silently(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda done: None)
+
+
+def replay(
+    what: str,
+    sink: Mapping[str, Any],
+    source: Mapping[str, Any] | None = None,
+    executor: Mapping[str, Any] | None = None,
+    plugins: Sequence[str] = (),
+    to: str | Path | None = None,
+    counting: Counting = _silently,
+) -> Replay:
+    """Make one output of a data set again, or `all`, and compare with the record and the file.
+
+    Args:
+        what: a key, or its first six digits or more; a path, below the sink or on disk; or `all`.
+        sink, source, executor: settings; without a source, the one that the run was made from.
+        plugins: Python files with transforms. Those that the run used are not loaded unless named here.
+        to: folder where to write what was made, outside the data set and the source.
+
+    Raises:
+        AugflowError: no such output, no data set, no source, or a transform that is not known here.
+    """
+    began = time.monotonic()
+    dataset = Dataset(sink)
+    path = None if what == ALL else find(dataset, what)
+    settings = dict(source or dataset.account["source"])
+    spec = {
+        "root": str(dataset.root),
+        "source": settings,
+        "plugins": list(plugins),
+        "to": None if to is None else str(to),
+    }
+    _demand_source(settings, asked=bool(source))
+    _demand_outside(to, dataset, settings)
+    records = [dataset.record(path)] if path else None
+    _demand_transforms(transforms_of(records) if records else _all_transforms(dataset), plugins, dataset)
+    then, now = dataset.account.get("versions", {}), versions()
+    outcome = Replay({name: (str(then[name]), now.get(name, "none")) for name in then if then[name] != now.get(name)})
+    total = 1 if path else dataset.ledger.metadata.num_rows
+    with counting("Making again", total) as advance:
+        items = families(records or dataset.records())
+        for (_, family), verdicts in open_executor(executor or {}).run(Work(REPLAYER, spec), items):
+            if isinstance(verdicts, Lost):
+                verdicts = [Verdict(record["path"], "failed", verdicts.why) for record in family]
+            outcome.outputs += len(verdicts)
+            outcome.counts.update(verdict.kind for verdict in verdicts)
+            outcome.differing += [verdict for verdict in verdicts if verdict.kind != "equal"]
+            advance(len(verdicts))
+    outcome.differing.sort()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def find(dataset: Dataset, what: str) -> str:
+    """Return the path of the output that `what` means: a key or the beginning of one, or a path.
+
+    Raises:
+        SinkError: there is none, or several.
+    """
+    table = dataset.table("path", "key")
+    paths, keys = table["path"].to_pylist(), table["key"].to_pylist()
+    below = _below(dataset.root, what)
+    if below in set(paths):
+        return below
+    if _PREFIX.fullmatch(what):
+        found = [path for path, key in zip(paths, keys, strict=True) if key.startswith(what)]
+        if len(found) > 1:
+            raise SinkError(f"{len(found)} outputs have a key that begins with {what}: {', '.join(found[:5])} …")
+        if found:
+            return str(found[0])
+    known = sorted(keys if re.fullmatch(r"[0-9a-f]+", what) else paths)
+    place = bisect.bisect(known, what)
+    near = known if len(known) < _FEW else known[max(0, place - 100) : place + 100]
+    raise SinkError(
+        f"No record in {dataset.root.absolute()} is called '{what}'.{nearest(below, near)} Name an output's key, six "
+        "digits of it at least, or its path; or `all`."
+    )
+
+
+def _below(root: Path, what: str) -> str:
+    """`what` as a path below the root, where it is one on disk."""
+    for base, path in ((root.absolute(), Path(what).absolute()), (root.resolve(), Path(what).resolve())):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return what
+
+
+def transforms_of(records: Iterable[Record]) -> set[str]:
+    """Names of the transforms that fired."""
+    return {
+        step["transform"]
+        for record in records
+        for step in record["steps"]
+        if step["arguments"] is not None and step["draw"] is not None
+    }
+
+
+def _all_transforms(dataset: Dataset) -> set[str]:
+    import pyarrow.compute as pc
+
+    found: set[str] = set()
+    for batch in dataset.batches("steps"):
+        steps = pc.list_flatten(batch.column(0))
+        name, arguments, draw = (pc.struct_field(steps, part) for part in ("transform", "arguments", "draw"))
+        found.update(pc.unique(name.filter(pc.and_(arguments.is_valid(), draw.is_valid()))).to_pylist())
+    return found
+
+
+def _demand_source(settings: Mapping[str, Any], asked: bool) -> None:
+    from augflow.errors import SourceError
+
+    try:
+        open_source(settings)
+    except (SourceError, TypeError) as error:
+        if asked:
+            raise
+        raise SourceError(f"{error} The data set was made from there; say where it is now: source.root=…") from None
+
+
+def _demand_outside(to: str | Path | None, dataset: Dataset, source: Mapping[str, Any]) -> None:
+    if to is None:
+        return
+    folder = Path(to).resolve()
+    for what, root in (("data set", dataset.root), ("source", source.get("root"))):
+        if root is not None and folder.is_relative_to(Path(root).resolve()):
+            raise RecipeError(f"--to {to}: it lies in the {what}. Name another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"--to {to}: it is a file. Name a folder.")
+
+
+def _demand_transforms(used: Iterable[str], plugins: Sequence[str], dataset: Dataset) -> None:
+    registry = Registry(plugins)
+    missing = sorted(name for name in used if name not in registry)
+    if not missing:
+        return
+    files = [file for file in dataset.account.get("plugins", []) if file not in registry.plugins]
+    names = ", ".join(f"'{name}'" for name in missing)
+    if not files:
+        raise PluginError(f"No transform is called {names} here: install the package that the run had them from.")
+    raise PluginError(
+        f"No transform is called {names} here. The run had plugins=[{','.join(files)}]; a plugin file is code, and is "
+        "loaded only where you name it: give that setting too, if you trust it."
+    )
+
+
+def families(records: Iterable[Record]) -> Iterator[tuple[str, list[Record]]]:
+    """Group the records of one sample that follow each other: it is read and decoded once for them."""
+    for key, family in itertools.groupby(records, key=lambda record: _parent(record)["key"]):
+        while some := list(itertools.islice(family, _FAMILY)):
+            yield str(key), some
+
+
+def _parent(record: Record) -> dict[str, str]:
+    found: dict[str, str] = next(parent for parent in record["parents"] if parent["role"] == "source")
+    return found
+
+
+class Replayer:
+    """Makes outputs again; built once in every process, from plain data.
+
+    Called with (key of a sample, records of its outputs), it returns a `Verdict` for each.
+
+    Args:
+        spec: `root` of the data set, `source` (settings), `plugins` (files), `to` (folder or None).
+    """
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        cv2.setNumThreads(1)
+        self.root = Path(spec["root"])
+        self.to = None if spec["to"] is None else Path(spec["to"])
+        self.source = open_source(spec["source"])
+        self.registry = Registry(spec["plugins"])
+        self._built: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, item: tuple[str, list[Record]]) -> list[Verdict]:
+        key, records = item
+        try:
+            data = read_sample(self.source, key)
+        except ImageError as error:
+            return [Verdict(record["path"], "source missing", f"{key}: {error}") for record in records]
+        sample = _Sample(data, self.source.max_pixels)
+        return [self._judge(record, sample) for record in records]
+
+    def _judge(self, record: Record, sample: _Sample) -> Verdict:
+        path, parent = record["path"], _parent(record)
+        if parent["sha256"] != sample.sha256:
+            return Verdict(path, "source changed", f"{parent['key']} is not the file that it was made from")
+        if not is_inside(path):
+            return Verdict(path, "failed", "its path leads out of the data set")
+        try:
+            made = self._make(record, sample)
+        except Exception as error:
+            return Verdict(path, "failed", f"{type(error).__name__}: {error}")
+        verdict = self._compare(record, made)
+        if self.to is not None and not _write(self.to / path, made, record["key"]):
+            return verdict._replace(kind="in the way", detail=f"{self.to / path} is another file, and was left alone")
+        return verdict
+
+    def _make(self, record: Record, sample: _Sample) -> bytes:
+        if record["render"] is None:
+            return sample.data
+        described = json.loads(record["render"])
+        after = described.pop("after")
+        render: Render = construct(Render, described)
+        drawn, numbers = self._drawn(record)
+        fold = -1 if after is None else numbers[after]
+        return encode(finish(sample.photograph, drawn, fold, render), render)
+
+    def _drawn(self, record: Record) -> tuple[list[Drawn], dict[str, int]]:
+        """What the steps drew, and the number of each top-level step."""
+        numbers: dict[str, int] = {}
+        drawn = []
+        for step in record["steps"]:
+            number = numbers.setdefault(step["step"].partition("/")[0], len(numbers))
+            if step["arguments"] is not None and step["draw"] is not None:
+                transform = self._transform(step["transform"], step["arguments"])
+                drawn.append(Drawn(number, transform, json.loads(step["draw"])))
+        return drawn, numbers
+
+    def _transform(self, name: str, arguments: str) -> Any:
+        if (name, arguments) not in self._built:
+            plain = json.loads(arguments)
+            for fault in check(self.registry.find(name), plain, (name,)):
+                raise RecipeError(f"{'.'.join(fault.path)}: {fault.message}")
+            self._built[name, arguments] = self.registry.build(name, plain)
+        return self._built[name, arguments]
+
+    def _compare(self, record: Record, made: bytes) -> Verdict:
+        path = record["path"]
+        right = hashlib.sha256(made).hexdigest() == record["sha256"]
+        try:
+            file = read_output(self.root / path, record["size"])
+            if hashlib.sha256(file).hexdigest() != record["sha256"]:
+                raise ImageError("changed", "its bytes are not those that its record tells of")
+        except ImageError as error:
+            kind = "file missing" if error.kind == "missing" else "file changed"
+            if right:
+                return Verdict(path, kind, f"{error.detail}; made again, it is as recorded")
+            return Verdict(path, "bytes differ", f"{self._since(record)}pixels cannot be compared: {kind}")
+        if right:
+            return Verdict(path, "equal")
+        return self._measure(record, file, made)
+
+    def _measure(self, record: Record, file: bytes, made: bytes) -> Verdict:
+        path, since = record["path"], self._since(record)
+        then, now = (decode(data, self.source.max_pixels).pixels for data in (file, made))
+        if then.shape != now.shape:
+            return Verdict(path, "pixels differ", f"{since}{_shape(then.shape)} were recorded, {_shape(now.shape)} made")
+        difference = np.abs(then[..., :3].astype(np.int16) - now[..., :3]) if then.ndim == 3 else _absolute(then, now)
+        most, mean = int(difference.max()), float(difference.mean())
+        return Verdict(path, "pixels differ" if most else "bytes differ", since.removesuffix("; "), most, mean)
+
+    def _since(self, record: Record) -> str:
+        """Which transforms have had another version since."""
+        told = {
+            f"{step['transform']} was version {step['version']} and is {version}; "
+            for step in record["steps"]
+            if step["arguments"] is not None and step["draw"] is not None
+            and (version := getattr(self._transform(step["transform"], step["arguments"]), "version", 1))
+            != step["version"]
+        }
+        return "".join(sorted(told))
