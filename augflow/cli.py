@@ -37,6 +37,7 @@ MAKING = ("run",)
 WRONG = 2
 FAULT = 70
 INTERRUPTED = 130
+TERMINATED = 143
 PIPE_CLOSED = 141
 
 
@@ -46,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _guarded(lambda: _main(words))
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("augflow: interrupted", file=sys.stderr)
-        code = INTERRUPTED
+    except KeyboardInterrupt as stop:
+        kept = " What was made is kept; the same command goes on from there." if words[0] in MAKING else ""
+        print(f"augflow: stopped.{kept}", file=sys.stderr)
+        code = stop.args[0] if stop.args else INTERRUPTED
     except BrokenPipeError:
         code = _pipe_closed()
     return code
@@ -75,7 +77,18 @@ def _main(words: list[str]) -> int:
         from augflow.executor import forkserver
 
         forkserver.start(["augflow.work"])
+        _stop_on_terminate()
     return _run(_module(verb), verb, rest)
+
+
+def _stop_on_terminate() -> None:
+    """End on SIGTERM as on Ctrl-C: in order, with exit code 143."""
+    import signal
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt(TERMINATED)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _summary(verb: str) -> str:

@@ -26,6 +26,7 @@ from augflow.render import Render
 from augflow.transform import Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_MOST_SCANS = 100
 _ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -73,6 +74,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 def _decode_jpeg(data: bytes, max_pixels: int) -> Decoded | None:
     """Decode the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
     try:
+        if data.count(b"\xff\xda") > _MOST_SCANS:
+            raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("YCbCr", "RGB", "Gray"):
             return None

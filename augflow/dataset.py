@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 import errno
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from augflow import ledger
-from augflow.errors import ImageError, SinkError
+from augflow.errors import ImageError, SinkError, nearest
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, RUN, FolderSink
 from augflow.source import Source
@@ -23,12 +24,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-Record = dict[str, Any]
+Record: TypeAlias = dict[str, Any]
 """A row of the ledger."""
 
+Counting: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Begins work of a name and an amount; what it gives is called with how much was done since."""
+
 _ROWS = 4096
+_FEW = 20_000
+_PREFIX = re.compile(r"[0-9a-f]{6,16}")
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
 """What a damaged file raises; pyarrow's own errors are among them."""
+
+
+def silently(*_: object) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Counting` that shows nothing."""
+    return nullcontext(lambda done: None)
 
 
 class DatasetError(SinkError):
@@ -150,6 +161,40 @@ def _demand_format(found: str, file: str) -> None:
 
 def _name(file: str) -> str:
     return "ledger" if file == LEDGER else file
+
+
+def find(dataset: Dataset, what: str) -> str:
+    """Return the path of the output that `what` means: a key or the beginning of one, or a path.
+
+    Raises:
+        SinkError: there is none, or several.
+    """
+    table = dataset.table("path", "key")
+    paths, keys = table["path"].to_pylist(), table["key"].to_pylist()
+    below = _below(dataset.root, what)
+    if below in set(paths):
+        return below
+    if _PREFIX.fullmatch(what):
+        found = [path for path, key in zip(paths, keys, strict=True) if key.startswith(what)]
+        if len(found) > 1:
+            raise SinkError(f"{len(found)} outputs have a key that begins with {what}: {', '.join(found[:5])} …")
+        if found:
+            return str(found[0])
+    known = sorted(keys if re.fullmatch(r"[0-9a-f]+", what) else paths)
+    place = bisect.bisect(known, what)
+    near = known if len(known) < _FEW else known[max(0, place - 100) : place + 100]
+    raise SinkError(
+        f"No record in {dataset.root.absolute()} is called '{what}'.{nearest(below, near)} Name an output's key, six "
+        "digits of it at least, or its path; or `all`."
+    )
+
+
+def _below(root: Path, what: str) -> str:
+    """`what` as a path below the root, where it is one on disk."""
+    for base, path in ((root.absolute(), Path(what).absolute()), (root.resolve(), Path(what).resolve())):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return what
 
 
 def is_inside(path: str) -> bool:

@@ -142,7 +142,8 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
     if path.exists() and wanted is not None:
         earlier = read(path)
         kept = pa.array(sorted(wanted - latest.keys()), pa.string())
-        tables.append(earlier.filter(pc.is_in(earlier["path"], kept)).select(columns.names))
+        # Parquet calls the items of a list otherwise than Arrow, and would write that down.
+        tables.append(earlier.filter(pc.is_in(earlier["path"], kept)).select(columns.names).cast(columns))
     table = pa.concat_tables(tables).sort_by("path") if tables else columns.empty_table()
     for name, value in (("recipe_digest", recipe_digest), ("plan_digest", plan_digest)):
         column = pa.repeat(pa.scalar(value, pa.string()), len(table))
@@ -161,6 +162,11 @@ def record_path(line: bytes) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     half = path.with_name(f".{path.name}.half")
-    half.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    half.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(half, path)

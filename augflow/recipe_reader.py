@@ -230,11 +230,11 @@ class _Reader:
             fault = Fault(path, f"the chain contains itself: {' → '.join((*within, name))}.")
             self.cycles.setdefault(path, fault)
             return []
-        told = self.faults.copy()
+        told = len(self.faults)
         self.depth += 1
         steps = self._chain(name, within)
         self.depth -= 1
-        self.faults = told
+        del self.faults[told:]  # they are told at the chain itself
         return steps
 
     def _one_of(

@@ -173,9 +173,9 @@ def _definitions(registry: Registry) -> Schema:
                 "use": _STEP["use"] | {"anyOf": [{"enum": names}, {"type": "string"}]},
                 "one_of": {"$ref": "#/$defs/options"},
             },
-            "if": {"properties": {"use": {"enum": names}}, "required": ["use"], "not": {"required": ["one_of"]}},
+            "if": {"type": "object", "properties": {"use": {"enum": names}}, "required": ["use"]},
             "then": {"allOf": [_used(name) for name in names]},
-            "not": {"required": ["use", "one_of"]},
+            "not": {"type": "object", "required": ["use", "one_of"]},
             "else": {"properties": {**dict.fromkeys(("use", "one_of"), True), **_STEP}, "additionalProperties": False},
         },
     }
@@ -194,7 +194,7 @@ def _names(registry: Registry) -> Iterator[str]:
 def _called(name: str) -> Schema:
     """A step that bears a transform's name is that transform, unless it says otherwise."""
     return {
-        "if": {"anyOf": [{"required": ["use"]}, {"required": ["one_of"]}]},
+        "if": {"type": "object", "anyOf": [{"required": ["use"]}, {"required": ["one_of"]}]},
         "then": {"$ref": "#/$defs/named"},
         "else": {"$ref": f"#/$defs/{name}"},
     }

@@ -6,44 +6,38 @@ changed since is named: a library, a transform's version, the source, or the fil
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import itertools
 import json
 import os
-import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from augflow.chain import Drawn, finish
-from augflow.codec import Decoded, decode, encode
-from augflow.dataset import Dataset, Record, is_inside, read_output, read_sample
-from augflow.errors import ImageError, PluginError, RecipeError, SinkError, SurroundingsError, nearest
+from augflow.codec import decode, encode
+from augflow.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
+from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
 from augflow.registry import Registry
 from augflow.render import Render
 from augflow.sampling import Photograph
 from augflow.schema import check, construct
 from augflow.source import open_source
+from augflow.transform import Pixels
 from augflow.versions import versions
 
 REPLAYER = "augflow.replay:Replayer"
 ALL = "all"
 
-Counting: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
-"""Opens a progress bar with a name and a total; what it gives is called with how much was done since."""
-
 _FAMILY = 64
-_FEW = 20_000
-_PREFIX = re.compile(r"[0-9a-f]{6,16}")
 
 
 class Verdict(NamedTuple):
@@ -81,10 +75,6 @@ class Replay:
         return 1 if self.differing else 0
 
 
-def _silently(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda done: None)
-
-
 def replay(
     what: str,
     sink: Mapping[str, Any],
@@ -92,7 +82,7 @@ def replay(
     executor: Mapping[str, Any] | None = None,
     plugins: Sequence[str] = (),
     to: str | Path | None = None,
-    counting: Counting = _silently,
+    counting: Counting = silently,
 ) -> Replay:
     """Make one output of a data set again, or `all`, and compare with the record and the file.
 
@@ -136,40 +126,6 @@ def replay(
     return outcome
 
 
-def find(dataset: Dataset, what: str) -> str:
-    """Return the path of the output that `what` means: a key or the beginning of one, or a path.
-
-    Raises:
-        SinkError: there is none, or several.
-    """
-    table = dataset.table("path", "key")
-    paths, keys = table["path"].to_pylist(), table["key"].to_pylist()
-    below = _below(dataset.root, what)
-    if below in set(paths):
-        return below
-    if _PREFIX.fullmatch(what):
-        found = [path for path, key in zip(paths, keys, strict=True) if key.startswith(what)]
-        if len(found) > 1:
-            raise SinkError(f"{len(found)} outputs have a key that begins with {what}: {', '.join(found[:5])} …")
-        if found:
-            return str(found[0])
-    known = sorted(keys if re.fullmatch(r"[0-9a-f]+", what) else paths)
-    place = bisect.bisect(known, what)
-    near = known if len(known) < _FEW else known[max(0, place - 100) : place + 100]
-    raise SinkError(
-        f"No record in {dataset.root.absolute()} is called '{what}'.{nearest(below, near)} Name an output's key, six "
-        "digits of it at least, or its path; or `all`."
-    )
-
-
-def _below(root: Path, what: str) -> str:
-    """`what` as a path below the root, where it is one on disk."""
-    for base, path in ((root.absolute(), Path(what).absolute()), (root.resolve(), Path(what).resolve())):
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return what
-
-
 def transforms_of(records: Iterable[Record]) -> set[str]:
     """Names of the transforms that fired."""
     return {
@@ -192,8 +148,6 @@ def _all_transforms(dataset: Dataset) -> set[str]:
 
 
 def _demand_source(settings: Mapping[str, Any], asked: bool) -> None:
-    from augflow.errors import SourceError
-
     try:
         open_source(settings)
     except (SourceError, TypeError) as error:
@@ -236,8 +190,7 @@ def families(records: Iterable[Record]) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _parent(record: Record) -> dict[str, str]:
-    found: dict[str, str] = next(parent for parent in record["parents"] if parent["role"] == "source")
-    return found
+    return next((parent for parent in record["parents"] if parent["role"] == "source"), {"key": "", "sha256": ""})
 
 
 class Replayer:
@@ -330,8 +283,10 @@ class Replayer:
         path, since = record["path"], self._since(record)
         then, now = (decode(data, self.source.max_pixels).pixels for data in (file, made))
         if then.shape != now.shape:
-            return Verdict(path, "pixels differ", f"{since}{_shape(then.shape)} were recorded, {_shape(now.shape)} made")
-        difference = np.abs(then[..., :3].astype(np.int16) - now[..., :3]) if then.ndim == 3 else _absolute(then, now)
+            return Verdict(path, "pixels differ", f"{since}{_shape(then)} then, {_shape(now)} now")
+        if then.ndim == 3:
+            then, now = then[..., :3], now[..., :3]
+        difference = np.abs(then.astype(np.int16) - now)
         most, mean = int(difference.max()), float(difference.mean())
         return Verdict(path, "pixels differ" if most else "bytes differ", since.removesuffix("; "), most, mean)
 
@@ -340,8 +295,41 @@ class Replayer:
         told = {
             f"{step['transform']} was version {step['version']} and is {version}; "
             for step in record["steps"]
-            if step["arguments"] is not None and step["draw"] is not None
+            if step["arguments"] is not None
+            and step["draw"] is not None
             and (version := getattr(self._transform(step["transform"], step["arguments"]), "version", 1))
             != step["version"]
         }
         return "".join(sorted(told))
+
+
+class _Sample:
+    """A sample's bytes, decoded when the first output needs it."""
+
+    def __init__(self, data: bytes, max_pixels: int) -> None:
+        self.data = data
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._max_pixels = max_pixels
+
+    @cached_property
+    def photograph(self) -> Photograph:
+        return Photograph(decode(self.data, self._max_pixels).pixels)
+
+
+def _shape(pixels: Pixels) -> str:
+    height, width = pixels.shape[:2]
+    return f"{width}×{height} {'gray' if pixels.ndim == 2 else 'colour'}"
+
+
+def _write(file: Path, data: bytes, key: str) -> bool:
+    """Write a file whole; say whether it is there now, which it is not where another one was before."""
+    try:
+        if os.path.lexists(file):
+            return file.is_file() and file.read_bytes() == data
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half = file.with_name(f".{key}.half")
+        half.write_bytes(data)
+        os.replace(half, file)
+    except OSError as error:
+        raise SurroundingsError(f"--to: {error.strerror or error}: {file.absolute()}") from error
+    return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import yaml
 
 from augflow import ledger
 from augflow.census import take_census
@@ -20,7 +21,7 @@ from augflow.plan import Namer, Plan
 from augflow.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, RUN, FolderSink
+from augflow.sink.folder import LEDGER, LOCK, RUN, FolderSink
 from augflow.source import Aside, Source, open_source
 from augflow.versions import versions
 
@@ -123,8 +124,7 @@ class _Run:
     def run(self) -> Outcome:
         census = take_census(self.source, seen=self.watch.counted)
         plan = Plan(self.recipe, census)
-        self.sink.begin()
-        with _lock(self.sink), _telling_of_the_surroundings(self.sink):
+        with self.sink.held(), _telling_of_the_surroundings(self.sink):
             self.journal = ledger.Journal(self.sink.workshop / "journal.jsonl")
             self.present = self._present()
             earlier = dict(self.present)
@@ -191,9 +191,18 @@ class _Run:
             self.sink.remove(unwanted)
             outcome.removed = len(unwanted)
             outcome.kept = len(earlier.keys() & wanted)
-        ledger.seal(self.sink.root / LEDGER, self.journal, wanted, self.recipe.digest, plan.digest)
-        ledger.write_json(self.sink.root / RUN, self._account(plan, outcome))
+        if outcome.made or outcome.removed or not self._sealed(plan):
+            ledger.seal(self.sink.root / LEDGER, self.journal, wanted, self.recipe.digest, plan.digest)
+            ledger.write_json(self.sink.root / RUN, self._account(plan, outcome))
+            ledger.write_whole(self.sink.root / LOCK, _as_yaml(self.recipe))
         self.sink.end()
+
+    def _sealed(self, plan: Plan) -> bool:
+        """Whether ledger and account of this very plan lie there, and nothing since."""
+        account = self.sink.root / RUN
+        if self.journal.path.exists() or not (self.sink.root / LEDGER).exists() or not account.exists():
+            return False
+        return bool(json.loads(account.read_text(encoding="utf-8")).get("plan_digest") == plan.digest)
 
     def _account(self, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         return {
@@ -210,23 +219,11 @@ class _Run:
         }
 
 
-@contextlib.contextmanager
-def _lock(sink: FolderSink) -> Iterator[None]:
-    """Hold the sink for this run alone; the lock goes with the process that held it."""
-    descriptor = os.open(sink.workshop / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise SurroundingsError(
-                f"sink.root: another run (process {holder}) is writing to {sink.root.absolute()}. "
-                "Wait for it, or choose another folder."
-            ) from None
-        os.pwrite(descriptor, f"{os.getpid():<32}".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
+def _as_yaml(recipe: Recipe) -> str:
+    return _LOCK_HEAD + yaml.safe_dump(dict(recipe.plain), sort_keys=False, allow_unicode=True, width=110)
+
+
+_LOCK_HEAD = "# The recipe of this data set, as it was composed: augflow run recipe.lock.yaml\n"
 
 
 @contextlib.contextmanager

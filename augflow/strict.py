@@ -31,6 +31,7 @@ MAX_KEY = 255
 MAX_REFUSALS = 100
 
 RECIPE_KEYS = (
+    "extends",
     "version",
     "seed",
     "target",
@@ -39,6 +40,7 @@ RECIPE_KEYS = (
     "originals",
     "surplus",
     "max_copies",
+    "preserve",
     "classes",
     "chains",
     "render",
@@ -60,7 +62,7 @@ _UNSEEN = re.compile(f"[^{_SEEN}]")
 _HEADER = re.compile(r"^[ \t]*#[ \t]*@package\b.*", re.MULTILINE)
 _INSTRUCTION = re.compile(r"_(target|args|partial|recursive|convert|self|here|global|group|name)_")
 _PULL = re.compile(r"/chain@chains\.[A-Za-z0-9_-]+")
-_CHAIN = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
 class Refusal(NamedTuple):
@@ -97,7 +99,7 @@ def parse(content: bytes, kind: Kind, path: str = "<recipe>") -> Document:
     """Read a recipe or chain from the bytes of a file; `path` is its name in messages. Raises as `load` does."""
     document, refusals = examine(content, kind, path)
     if refusals:
-        (line, column), message = min(refusals)
+        (line, column), message = refusals[0]
         more = f" ({len(refusals) - 1} more: `augflow check` tells all.)" if len(refusals) > 1 else ""
         raise RecipeError(f"{path}:{line}:{column}: {message}{more}")
     return document
@@ -124,7 +126,7 @@ def examine(content: bytes, kind: Kind, path: str = "<recipe>") -> tuple[Documen
     return Document(data, reader.marks, path), reader.refusals
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818 - not an error but the end of reading
     """What comes after a refusal cannot be read."""
 
 
@@ -161,9 +163,7 @@ class _Reader:
                 _mark(text[: unseen.start()]), f"the character {_name(unseen[0])}", "Write only characters that show."
             )
         if header := _HEADER.search(text):
-            self._stop(
-                _mark(text[: header.start()]), f"'{header[0].strip()}'", f"A {self.kind} stays where it is put."
-            )
+            self._stop(_mark(text[: header.start()]), f"'{header[0].strip()}'", f"A {self.kind} stays where it is put.")
         return text
 
     def _parse(self) -> Iterator[Any]:
@@ -200,6 +200,9 @@ class _Reader:
             data["defaults"] = self._defaults(data.get("defaults", []))
             if data["defaults"] == ["_self_"]:
                 del data["defaults"]
+            if "extends" in data and not (isinstance(data["extends"], str) and NAME.fullmatch(data["extends"])):
+                named = "Name one as `augflow recipes` lists it, or one that lies beside this file, without its ending."
+                self._refuse(self.marks["extends",], f"{data.pop('extends')!r} is no name of a recipe", named)
         return data
 
     def _value(self, event: Any, at: KeyPath) -> Any:
@@ -325,9 +328,11 @@ class _Reader:
             mark = self.marks["defaults", str(number)]
             if item == "_self_":
                 name = item
+            elif item == {} and self.refusals:
+                continue
             elif isinstance(item, dict) and len(item) == 1:
                 name, chain = next(iter(item.items()))
-                if not _PULL.fullmatch(name) or not isinstance(chain, str) or not _CHAIN.fullmatch(chain):
+                if not _PULL.fullmatch(name) or not isinstance(chain, str) or not NAME.fullmatch(chain):
                     self._refuse(mark, f"'{name}: {chain}' in defaults", allowed)
                     continue
             else:

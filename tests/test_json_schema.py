@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes: complete, as strict as it can be, never stricter than the reader, and kept beside conf/."""
+"""The JSON Schema of recipes: complete, never stricter than the reader, and kept in conf/."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "render": {"render": {"size": [224, 200], "format": "png", "fit": "pad"}},
     "one_of": {"chains": {"a": {"x": {"one_of": {"blur": {"weight": 2}, "y": {"use": "sharpen"}}, "p": 0.2}}}},
     "use": {"chains": {"a": {"rotate": {"use": "blur", "sigma": [1, 2]}}}},
-    "null step": {"chains": {"a": {"flip": None}}},
+    "null step": {"chains": {"a": {"flip": None, "b": None}, "b": {"flip": {}}}},
     "albumentations": {"chains": {"a": {"albumentations.CLAHE": {"clip_limit": [1, 3]}}}},
     "albumentations by use": {"chains": {"a": {"x": {"use": "albumentations.Blur", "blur_limit": 5}}}},
 }
@@ -154,6 +154,7 @@ BAD: dict[str, dict[str, Any]] = {
     "weight by use outside one_of": {"chains": {"a": {"x": {"use": "rotate", "weight": 2}}}},
     "no transform": {"chains": {"a": {"rotat": {"limit": 3}}}},
     "one_of with arguments": {"chains": {"a": {"x": {"one_of": {"blur": {}}, "limit": 3}}}},
+    "one_of and use": {"chains": {"a": {"x": {"use": "blur", "one_of": {"blur": {}}}}}},
     "one_of of nothing": {"chains": {"a": {"x": {"one_of": {}}}}},
     "bound in one_of": {"chains": {"a": {"x": {"one_of": {"rotate": {"limit": 181}}}}}},
     "albumentations": {"chains": {"a": {"albumentations.CLAHE": {"clip": 3}}}},
@@ -163,7 +164,7 @@ BAD: dict[str, dict[str, Any]] = {
 
 def whole(recipe: dict[str, Any]) -> dict[str, Any]:
     made = {"chain": "a", "chains": copy.deepcopy(CHAINS)} | copy.deepcopy(recipe)
-    if "weights" in recipe and recipe["weights"]:
+    if recipe.get("weights"):
         del made["chain"]
     return made
 

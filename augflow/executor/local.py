@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -25,51 +25,86 @@ _LARGEST_BATCH = 32
 
 
 class LocalExecutor:
-    """Runs items on `workers` processes, as many as there are cores where it says `auto`."""
+    """Runs items on processes.
 
-    def __init__(self, workers: int | str = "auto") -> None:
+    Args:
+        workers: how many; `auto` for as many as there are cores.
+        task_timeout: seconds after which an item that does not end is given up with its worker.
+    """
+
+    def __init__(self, workers: int | str = "auto", task_timeout: float = 600) -> None:
         if workers != "auto" and (isinstance(workers, (str, bool)) or not 1 <= workers <= 1024):
             raise PluginError(f"executor.workers: {workers!r} is not 'auto' or a whole number from 1 to 1024.")
+        if isinstance(task_timeout, (str, bool)) or not task_timeout > 0:
+            raise PluginError(f"executor.task_timeout: {task_timeout!r} is not a number of seconds above 0.")
         self.workers = _cores() if workers == "auto" else int(workers)
+        self.task_timeout = task_timeout
 
     def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        suspects: list[Any] = []
         batches = _batches(items)
-        while True:
-            lost = yield from self._rounds(work, batches, self.workers * _WINDOW)
-            if not lost:
-                break
-            suspects += lost
-        for item in suspects:
-            lost = yield from self._rounds(work, iter([[item]]), 1)
-            if lost:
-                lost = yield from self._rounds(work, iter([[item]]), 1)
-            if lost:
-                yield item, Lost("the worker died")
+        suspects: list[Any] = []
+        while under_way := (yield from self._rounds(work, batches, self.workers * _WINDOW))[0]:
+            suspects += under_way
+        yield from self._alone(work, suspects)
 
-    def _rounds(self, work: Work, batches: Iterator[list[Any]], window: int) -> Iterator[tuple[Any, Any]] | Any:
-        """Run batches until there are none left, or a worker dies; return the items that were under way then."""
+    def _alone(self, work: Work, suspects: list[Any]) -> Iterator[tuple[Any, Any]]:
+        """Run items one by one; give up the one that costs its worker's life, or does not end, twice."""
+        waiting = [(item, 1) for item in reversed(suspects)]
+        while waiting:
+            singles = ([item] for item, _ in reversed(waiting))
+            rounds = self._rounds(work, singles, 1)
+            while True:
+                try:
+                    result = next(rounds)
+                except StopIteration as stop:
+                    lost, why = stop.value
+                    break
+                waiting.pop()
+                yield result
+            if lost:
+                item, tries = waiting.pop()
+                if tries == 2:
+                    yield item, Lost(why)
+                else:
+                    waiting.append((item, tries + 1))
+
+    def _rounds(
+        self, work: Work, batches: Iterator[list[Any]], window: int
+    ) -> Generator[tuple[Any, Any], None, tuple[list[Any], str]]:
+        """Run batches until there are none left, or a worker dies or hangs; return what was under way then, and why."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
         pool = self._pool(work, min(window, self.workers))
+        well = False
         try:
             while True:
                 for batch in itertools.islice(batches, window - len(under_way)):
                     under_way[pool.submit(_run, batch)] = batch
                 if not under_way:
-                    return []
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                    well = True
+                    return [], ""
+                longest = self.task_timeout * max(map(len, under_way.values()))
+                done, _ = wait(under_way, timeout=longest, return_when=FIRST_COMPLETED)
+                if not done:
+                    return _flat(under_way), f"no end after {self.task_timeout:g} s"
                 for future in done:
                     results = future.result()
                     yield from zip(under_way.pop(future), results, strict=True)
         except BrokenProcessPool:
-            return list(itertools.chain.from_iterable(under_way.values()))
+            return _flat(under_way), "the worker died"
         finally:
+            if not well:
+                for process in list((pool._processes or {}).values()):
+                    process.kill()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
         forkserver.start([work.entry.partition(":")[0]])
         context = multiprocessing.get_context("forkserver")
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
+
+
+def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:
+    return list(itertools.chain.from_iterable(under_way.values()))
 
 
 def _cores() -> int:

@@ -31,7 +31,7 @@ class FolderSource:
         if not self.root.is_dir():
             raise SourceError(f"source.root: there is no folder {self.root.absolute()}.")
         self._labels = sorted(
-            entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".") and entry.is_dir()
+            entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".") and _is_folder(entry)
         )
         if not self._labels:
             raise SourceError(
@@ -43,10 +43,11 @@ class FolderSource:
 
     def scan(self) -> Iterator[Sample | Aside]:
         for entry in os.scandir(self.root):
-            if not entry.name.startswith(".") and entry.name not in _DEBRIS and not entry.is_dir():
+            if not entry.name.startswith(".") and entry.name not in _DEBRIS and not _is_folder(entry):
                 yield Aside(entry.name, "outside a class", "it lies beside the class folders")
+        root = os.stat(self.root)
         for label in self._labels:
-            yield from self._scan(label, label, ())
+            yield from self._scan(label, label, ((root.st_dev, root.st_ino),))
 
     def _scan(self, label: str, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Sample | Aside]:
         try:
@@ -62,7 +63,7 @@ class FolderSource:
             if entry.name.startswith(".") or entry.name in _DEBRIS:
                 continue
             key = f"{folder}/{entry.name}"
-            if entry.is_dir():
+            if _is_folder(entry):
                 yield from self._scan(label, key, (*above, (seen.st_dev, seen.st_ino)))
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 yield Aside(key, "unreadable", "a link that leads nowhere")
@@ -84,6 +85,13 @@ class FolderSource:
                 return file.read()
         except OSError as error:
             raise ImageError("unreadable", error.strerror or str(error)) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # A link that leads to itself.
+        return False
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -24,7 +24,7 @@ COMPOSES = False
 _KINDS = {"recipe": recipe_schema, "chain": chain_schema}
 
 
-def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
+def main(arguments: Sequence[str], _: Mapping[str, Any]) -> int:
     words, plugins = take_plugins(arguments)
     kind = words[0] if words else "recipe"
     if kind not in _KINDS or len(words) > 1:

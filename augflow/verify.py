@@ -1,0 +1,351 @@
+"""Prove a data set: that it is what its ledger says, that the ledger is what the plan asked for, and nothing besides.
+
+Every file has a record and every record a file, hashes match, counts are as planned, no family straddles two splits,
+the sources are those that the outputs were made from, and nothing lies there that augflow did not make.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from augflow.checker import Look
+from augflow.dataset import Counting, Dataset, DatasetError, is_inside, silently
+from augflow.errors import SourceError
+from augflow.executor import Lost, Work, open_executor
+from augflow.plan import ORIGINAL
+from augflow.recipe import Recipe
+from augflow.sink.folder import LEDGER, OURS, RUN, WORKSHOP
+from augflow.source import open_source, told
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHECKER = "augflow.checker:Checker"
+COLUMNS = (
+    "path",
+    "key",
+    "label",
+    "split",
+    "group",
+    "copy",
+    "sha256",
+    "size",
+    "parents",
+    "recipe_digest",
+    "plan_digest",
+)
+NEEDED = ("path", "key", "label", "copy", "sha256", "size", "parents")
+
+KINDS = (
+    "unfinished run",
+    "no ledger",
+    "unreadable ledger",
+    "newer ledger",
+    "edited ledger",
+    "no run.json",
+    "unreadable run.json",
+    "newer run.json",
+    "edited run.json",
+    "count",
+    "straddling family",
+    "missing",
+    "changed",
+    "not a file",
+    "unreadable",
+    "foreign file",
+    "foreign folder",
+    "source missing",
+    "source changed",
+)
+"""Every kind of fault, in the order in which they are told."""
+
+_SOME = 32
+
+
+class Fault(NamedTuple):
+    """Something that is not as it was made: a stable word, what it is about, and the particulars."""
+
+    kind: str
+    file: str
+    detail: str
+
+
+@dataclass
+class Verification:
+    """What was proved, and every fault."""
+
+    outputs: int = 0
+    classes: dict[str, int] = field(default_factory=dict)
+    sources: int | None = None
+    """How many samples of the source were compared; None where they were not."""
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was not looked at, and why."""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.faults else 0
+
+
+def verify(
+    sink: Mapping[str, Any],
+    source: Mapping[str, Any] | None = None,
+    executor: Mapping[str, Any] | None = None,
+    fast: bool = False,
+    sources: bool = True,
+    counting: Counting = silently,
+) -> Verification:
+    """Verify a data set.
+
+    Args:
+        sink, source, executor: settings; without a source, the one that the run was made from.
+        fast: files by their size alone, and no sources.
+        sources: whether to hash the samples that the outputs were made from.
+
+    Raises:
+        AugflowError: there is no data set, or no such source.
+    """
+    began = time.monotonic()
+    work = _Verifier(Dataset(sink), executor or {}, fast, counting)
+    if sources and not fast:
+        work.open_source(source)
+    elif fast:
+        work.outcome.notes.append("Fast: files were compared by size alone, and sources were not looked at.")
+    outcome = work.verify()
+    outcome.faults.sort(key=lambda fault: (KINDS.index(fault.kind), fault))
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class _Verifier:
+    def __init__(self, dataset: Dataset, executor: Mapping[str, Any], fast: bool, counting: Counting) -> None:
+        self.dataset = dataset
+        self.executor = executor
+        self.fast = fast
+        self.counting = counting
+        self.source: Mapping[str, Any] | None = None
+        self.outcome = Verification()
+
+    def _fault(self, kind: str, file: str, detail: str) -> None:
+        self.outcome.faults.append(Fault(kind, file, detail))
+
+    def open_source(self, given: Mapping[str, Any] | None) -> None:
+        """Choose the source whose samples are hashed, if there still is one."""
+        try:
+            settings = given or self.dataset.account["source"]
+            open_source(settings)
+        except DatasetError:
+            return
+        except (SourceError, TypeError) as error:
+            if given:
+                raise
+            self.outcome.notes.append(f"Sources were not looked at: {error}")
+            return
+        self.source = settings
+
+    def verify(self) -> Verification:
+        if self.dataset.unfinished:
+            self._fault("unfinished run", WORKSHOP, "a run is on, or was interrupted: the same `augflow run` goes on")
+        account = self._account()
+        table = self._table()
+        if table is None:
+            self.outcome.notes.append("Files were not compared: there is no ledger to compare them with.")
+            return self.outcome
+        self._compare_accounts(account, table)
+        table = self._sound_rows(table)
+        self.outcome.outputs = len(table)
+        labels = [(label, copy == ORIGINAL) for label, copy in _rows(table, "label", "copy")]
+        self.outcome.classes = dict(sorted(Counter(label for label, _ in labels).items()))
+        self._count(account, Counter(labels))
+        self._keep_families_together(table)
+        self._compare_files(table)
+        return self.outcome
+
+    def _account(self) -> dict[str, Any] | None:
+        try:
+            return self.dataset.account
+        except DatasetError as error:
+            self._fault(error.kind, error.file, error.detail)
+            return None
+
+    def _table(self) -> pa.Table | None:
+        try:
+            return self.dataset.table(*COLUMNS)
+        except DatasetError as error:
+            self._fault(error.kind, error.file, error.detail)
+            return None
+
+    def _compare_accounts(self, account: dict[str, Any] | None, table: pa.Table) -> None:
+        """Hold `run.json` against itself and against the ledger."""
+        if account is None:
+            return
+        try:
+            digest = Recipe.from_json(account["recipe"]).digest
+        except (LookupError, TypeError, AttributeError):
+            digest = ""
+        if digest != account.get("recipe_digest"):
+            self._fault("edited run.json", RUN, "its recipe is not the one whose digest it names")
+        sealed = account.get("ledger_sha256")
+        if sealed is None:
+            self.outcome.notes.append("The ledger was not hashed: run.json does not tell its sha256.")
+        else:
+            with open(self.dataset.root / LEDGER, "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sealed:
+                    self._fault("edited ledger", LEDGER, "its bytes are not those that run.json tells of")
+        for name in ("recipe_digest", "plan_digest"):
+            found = set(table[name].unique().to_pylist())
+            if found - {account.get(name)}:
+                self._fault("edited ledger", LEDGER, f"its {name} is not the one in run.json")
+
+    def _sound_rows(self, table: pa.Table) -> pa.Table:
+        """Look at the rows themselves, and leave out those that nothing can be said of."""
+        import pyarrow as pa
+
+        empty = sum(table[name].null_count for name in NEEDED)
+        if empty:
+            self._fault("edited ledger", LEDGER, f"{empty} values are missing that every record has")
+            for name in NEEDED:
+                table = table.filter(table[name].is_valid())
+        paths, keys = table["path"].to_pylist(), table["key"].to_pylist()
+        if any(one >= other for one, other in itertools.pairwise(paths)):
+            self._fault("edited ledger", LEDGER, "its rows are not in the order of their paths, each once")
+        for key, times in Counter(keys).items():
+            if times > 1:
+                self._fault("edited ledger", LEDGER, f"{times} records have the key {key}")
+        sound = [is_inside(path) and "/" in path and key in path for path, key in zip(paths, keys, strict=True)]
+        for path in itertools.compress(paths, (not fit for fit in sound)):
+            self._fault("edited ledger", LEDGER, f"no output has a path like {path!r}")
+        return table.filter(pa.array(sound)) if not all(sound) else table
+
+    def _count(self, account: dict[str, Any] | None, found: Counter[tuple[str, bool]]) -> None:
+        """Compare the number of records with the plan, class by class."""
+        if account is None:
+            return
+        planned: Counter[tuple[str, bool]] = Counter()
+        try:
+            for label, counts in account["classes"].items():
+                planned[told(label), True], planned[told(label), False] = counts["originals"], counts["copies"]
+        except (LookupError, TypeError, AttributeError):
+            self._fault("edited run.json", RUN, "it does not tell how many outputs each class was to have")
+            return
+        for label, original in sorted(planned.keys() | found.keys()):
+            has, wanted = found[label, original], planned[label, original]
+            if has != wanted:
+                what = "originals" if original else "copies"
+                self._fault("count", label, f"{has} {what} have a record, and {wanted} were planned")
+
+    def _keep_families_together(self, table: pa.Table) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        parents, rows = pc.list_flatten(table["parents"]), pc.list_parent_indices(table["parents"])
+        whose = {"sample": pc.struct_field(parents, "key"), "group": table["group"]}
+        splits = {"sample": table["split"].take(rows), "group": table["split"]}
+        for what, names in whose.items():
+            family = pa.table({"name": names, "split": splits[what]}).group_by(["name", "split"]).aggregate([])
+            seen: dict[str, list[str]] = {}
+            for name, split in _rows(family, "name", "split"):
+                if name is not None:
+                    seen.setdefault(name, []).append(str(split))
+            for name, found in seen.items():
+                if len(found) > 1:
+                    self._fault("straddling family", name, f"outputs of this {what} lie in {', '.join(sorted(found))}")
+
+    def _compare_files(self, table: pa.Table) -> None:
+        expected = {path: (size, sha256) for path, size, sha256 in _rows(table, "path", "size", "sha256")}
+        there: list[str] = []
+        foreign: list[str] = []
+        for path in self._walk(_folders(expected)):
+            (there if path in expected else foreign).append(path)
+        missing = expected.keys() - {*there}
+        if self.fast:
+            for path in there:
+                self._compare_size(path, expected[path][0])
+            held = {}
+        else:
+            files = [(path, *expected[path]) for path in there]
+            files += [(path, -1, "") for path in foreign if missing]
+            held = self._hash(files, table)
+        owners = {expected[path][1]: path for path in (*held, *missing) if path in expected}
+        for path in missing:
+            self._fault("missing", path, "it has a record and is not there")
+        for path in foreign:
+            owner = owners.get(held.get(path, ""))
+            self._fault("foreign file", path, f"no record; its bytes are those of {owner}" if owner else "no record")
+        for index, (kind, path, detail) in enumerate(self.outcome.faults):
+            if kind == "changed" and (owner := owners.get(held.get(path, ""))):
+                self.outcome.faults[index] = Fault(kind, path, f"{detail}; they are those of {owner}")
+
+    def _walk(self, folders: set[str], below: str = "") -> Iterator[str]:
+        """Yield what is no folder, going into `folders` alone."""
+        for entry in os.scandir(self.dataset.root / below):
+            path = f"{below}{entry.name}"
+            if not entry.is_dir(follow_symlinks=False):
+                if path not in OURS:
+                    yield path
+            elif path in folders:
+                yield from self._walk(folders, f"{path}/")
+            elif path != WORKSHOP:
+                self._fault("foreign folder", path, "no output lies in it")
+
+    def _compare_size(self, path: str, size: int) -> None:
+        status = os.lstat(self.dataset.root / path)
+        if not stat.S_ISREG(status.st_mode):
+            self._fault("not a file", path, "not a regular file")
+        elif status.st_size != size:
+            self._fault("changed", path, f"{status.st_size} bytes, and its record says {size}")
+
+    def _hash(self, files: list[tuple[str, int, str]], table: pa.Table) -> dict[str, str]:
+        """Hash files, and the samples they were made from; return what those hold that hold something else."""
+        held: dict[str, str] = {}
+        parents = _parents(table) if self.source else []
+        self.outcome.sources = len({key for key, _ in parents}) if self.source else None
+        spec = {"root": str(self.dataset.root), "source": self.source}
+        items = itertools.chain(_some("files", files), _some("samples", parents))
+        with self.counting("Hashing", len(files) + len(parents)) as advance:
+            for (what, some), looks in open_executor(self.executor).run(Work(CHECKER, spec), items):
+                if isinstance(looks, Lost):
+                    looks = [Look("unreadable", name, f"not looked at: {looks.why}") for name, *_ in some]
+                for kind, name, detail, sha256 in looks:
+                    if what == "files" and sha256:
+                        held[name] = sha256
+                    if kind:
+                        self._fault(kind, name, detail)
+                advance(len(some))
+        return held
+
+
+def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(table[column].to_pylist() for column in columns), strict=True)
+
+
+def _parents(table: pa.Table) -> list[tuple[str, str]]:
+    """Key and sha256 of every sample that something was made from, in the order of keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    flat = pc.list_flatten(table["parents"])
+    pairs = pa.table({name: pc.struct_field(flat, name) for name in ("key", "sha256")})
+    return sorted(_rows(pairs.group_by(["key", "sha256"]).aggregate([]), "key", "sha256"))
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Every folder above any of `paths`."""
+    found: set[str] = set()
+    for path in paths:
+        while (path := path.rpartition("/")[0]) and path not in found:
+            found.add(path)
+    return found
+
+
+def _some(what: str, items: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    return ((what, items[start : start + _SOME]) for start in range(0, len(items), _SOME))
