@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ SHORT = {
 VALUED = ("--cfg", "--package", "--config-path", "--config-name", "--config-dir")
 BARE = ("--help", "--hydra-help", "--resolve", "--run", "--multirun", "--info")
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+_SETTING = re.compile(r"[+~]|(recipe|source|sink|executor|plugins|hydra|chain)\b[^=]*=")
 
 Flags = Mapping[str, tuple[Any, str]]
 """A verb's own flags: name → default and help; one whose default is False takes no value."""
@@ -82,6 +85,18 @@ def sort(typed: Sequence[str], flags: Flags, composes: bool = True) -> Arguments
         else:
             found.hydra.append(f"{name}={value}" if name in valued or name == "--info" else name)
     return found
+
+
+def take_operand(words: list[str], usage: str) -> str:
+    """Take the first of `words` that is no setting: what the verb is about.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    for number, word in enumerate(words):
+        if not _SETTING.match(word):
+            return words.pop(number)
+    raise RecipeError(f"Say which: {usage}")
 
 
 def _plain(name: str) -> str:

@@ -34,7 +34,7 @@ class Canvas:
 
     @property
     def gray(self) -> bool:
-        return self._photograph.pixels.ndim == 2
+        return self._photograph.gray
 
     def _rest(self, size: Size) -> None:
         self._matrix: Matrix = _STILL
@@ -63,11 +63,14 @@ class Canvas:
 
     def apply(self, transform: Any, params: dict[str, Any]) -> None:
         """Hand the pixels to `transform.apply`."""
-        image = np.ascontiguousarray(image_of(self._settle().pixels))
+        held = self._settle().pixels
+        image = np.ascontiguousarray(image_of(held))
         made = transform.apply(image, **params)
         if made.dtype != np.uint8 or made.ndim != 3 or made.shape[2] != image.shape[2]:
             raise TypeError(f"{type(transform).__name__}.apply returned {made.dtype} {made.shape} for {image.shape}")
+        owned = self._owned or not np.may_share_memory(made, held)
         self._hold(np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made))
+        self._owned = owned
 
     def pixels(self) -> Pixels:
         """Carry out all that waits and return the pixels."""
@@ -80,9 +83,8 @@ class Canvas:
 
     def _settle(self) -> Photograph:
         if self._matrix is not _STILL:
-            held = self._photograph.pixels
             moved = warp(self._photograph, self._matrix, self._size, self._border or "reflect", self._fill)
-            owned = self._owned or not np.may_share_memory(moved, held)
+            owned = self._owned or not self._photograph.holds(moved)
             self._hold(moved)
             self._owned = owned
         if self._table is not None:

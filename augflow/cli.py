@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from augflow.config import Settings
 
-VERBS = ("scan", "plan", "run", "transforms", "recipes", "schema")
+VERBS = ("scan", "plan", "run", "verify", "replay", "transforms", "recipes", "schema")
 
 OVERVIEW = """\
 augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.
@@ -107,31 +107,38 @@ def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
     from pathlib import Path
 
     from augflow import usage
-    from augflow.arguments import sort
+    from augflow.arguments import sort, take_operand
 
     flags = getattr(module, "FLAGS", {})
     composes = getattr(module, "COMPOSES", True)
+    operand = getattr(module, "OPERAND", "")
+    needs_source = getattr(module, "NEEDS_SOURCE", True)
     if {"-h", "--help"} & {*typed}:
         roots = [Path(root) for root in sort(typed, flags, composes).roots]
         text = module.__doc__ or ""
-        print(usage.composed(verb, text, flags, roots) if composes else usage.plain(verb, text, flags), end="")
+        takes = None if needs_source else operand
+        print(usage.composed(verb, text, flags, roots, takes) if composes else usage.plain(verb, text, flags), end="")
         return 0
     arguments = sort(typed, flags, composes)
     if not composes:
         return int(module.main(arguments.words, arguments.flags))
-    return _compose(
-        _Job(module.main, arguments.flags), f"augflow {verb}", arguments.hydra, arguments.words, arguments.roots
-    )
+    if operand:
+        arguments.flags["operand"] = take_operand(arguments.words, f"augflow {verb} {operand}")
+    job = _Job(module.main, arguments.flags, needs_source)
+    return _compose(job, f"augflow {verb}", arguments.hydra, arguments.words, arguments.roots)
 
 
 class _Job:
     """The function that Hydra calls once, or once for each job of a sweep; it keeps the worst exit code."""
 
-    def __init__(self, verb: Callable[[Settings, dict[str, Any]], int], flags: dict[str, Any]) -> None:
+    def __init__(
+        self, verb: Callable[[Settings, dict[str, Any]], int], flags: dict[str, Any], needs_source: bool = True
+    ) -> None:
         import os
 
         self.verb = verb
         self.flags = flags
+        self.needs_source = needs_source
         self.fixed: frozenset[str] = frozenset()
         self.process = os.getpid()
         self.code = 0
@@ -151,7 +158,7 @@ class _Job:
             if about.mode == RunMode.MULTIRUN
             else ""
         )
-        code = _guarded(lambda: int(self.verb(settle(config, about, self.fixed), self.flags)), job)
+        code = _guarded(lambda: int(self.verb(settle(config, about, self.fixed, self.needs_source), self.flags)), job)
         self.code = max(self.code, code)
         if code and os.getpid() != self.process:
             raise _JobError(code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from augflow.errors import ImageError
 from augflow.render import Render
-from augflow.transform import Pixels
+from augflow.transform import Pixels, Size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _MOST_SCANS = 100
@@ -64,34 +64,75 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     Raises:
         ImageError: as `probe`, and where anything in the data is missing or damaged.
     """
-    if data[:3] == b"\xff\xd8\xff":
-        decoded = _decode_jpeg(data, max_pixels)
-        if decoded is not None:
-            return decoded
-    return _decode_with_pillow(data, max_pixels)
+    opened = open_image(data, max_pixels)
+    return Decoded(opened.whole(), opened.format, opened.notes)
 
 
-def _decode_jpeg(data: bytes, max_pixels: int) -> Decoded | None:
-    """Decode the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
+@dataclass(frozen=True)
+class Opened:
+    """A file whose header was read, decoded when it is asked for; JPEG also at a half, a quarter or an eighth.
+
+    libjpeg reduces while it decodes, by averaging in the frequency domain, and reads all the data in doing so: what is
+    damaged is refused at every scale.
+    """
+
+    size: Size
+    """As seen: after orientation."""
+    gray: bool
+    format: str
+    notes: tuple[str, ...]
+    reduced: Callable[[int], Pixels] | None
+    """Decodes at 1/2, 1/4 or 1/8, sides rounded up; None where that cannot be."""
+    whole: Callable[[], Pixels]
+    """Decodes at full size.
+
+    Both raise `ImageError` where anything in the data is missing or damaged.
+    """
+
+    def check(self) -> None:
+        """Decode as little as proves the data sound.
+
+        Raises:
+            ImageError: it is not.
+        """
+        if self.reduced:
+            self.reduced(8)
+
+
+def open_image(data: bytes, max_pixels: int) -> Opened:
+    """Read the header, and decode at once what has no quick header.
+
+    Raises:
+        ImageError: as `probe`; for what is no plain JPEG also as `decode`.
+    """
+    opened = _open_jpeg(data, max_pixels) if data[:3] == b"\xff\xd8\xff" else None
+    return opened or _open_with_pillow(data, max_pixels)
+
+
+def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
+    """Open the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
+    if data.count(b"\xff\xda") > _MOST_SCANS:
+        raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
     try:
-        if data.count(b"\xff\xda") > _MOST_SCANS:
-            raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
-        if space not in ("YCbCr", "RGB", "Gray"):
-            return None
-        _limit(height, width, max_pixels)
-        image = simplejpeg.decode_jpeg(data, "GRAY" if space == "Gray" else "RGBX")
-    except ImageError:
-        raise
     except Exception as error:
         raise ImageError("damaged", f"JPEG: {error}") from error
-    pixels = image[..., 0] if space == "Gray" else image
-    notes: tuple[str, ...] = ()
-    if b"Exif\0\0" in data[:65_536]:
-        turned = _orientation(data)
-        if turned > 1:
-            pixels, notes = _orient(pixels, turned), (f"orientation {turned} applied",)
-    return Decoded(pixels, "JPEG", notes)
+    if space not in ("YCbCr", "RGB", "Gray"):
+        return None
+    _limit(height, width, max_pixels)
+    turned = _orientation(data) if b"Exif\0\0" in data[:65_536] else 1
+    gray = space == "Gray"
+
+    def load(reduction: int) -> Pixels:
+        try:
+            sides = (0, 0) if reduction == 1 else (-(-height // reduction), -(-width // reduction))
+            image = simplejpeg.decode_jpeg(data, "GRAY" if gray else "RGBX", min_height=sides[0], min_width=sides[1])
+        except Exception as error:
+            raise ImageError("damaged", f"JPEG: {error}") from error
+        return _orient(image[..., 0] if gray else image, turned)
+
+    size = Size(width, height) if turned >= 5 else Size(height, width)
+    return Opened(size, gray, "JPEG", (f"orientation {turned} applied",) if turned > 1 else (), load, lambda: load(1))
 
 
 def _orientation(data: bytes) -> int:
@@ -105,6 +146,8 @@ def _orientation(data: bytes) -> int:
 
 def _orient(pixels: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation (Exif 2.32, tag 0x0112)."""
+    if orientation == 1:
+        return pixels
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     down = -1 if orientation in (3, 4, 7, 8) else 1
@@ -139,7 +182,7 @@ def _limit(height: int, width: int, max_pixels: int) -> None:
         raise ImageError("damaged", "no pixels")
 
 
-def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
+def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
     with _open(data, max_pixels) as image, _quiet():
         name, notes = _format(image), []
         try:
@@ -156,7 +199,8 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> Decoded:
             raise
         except Exception as error:
             raise ImageError("damaged", f"{name}: {type(error).__name__}: {error}") from error
-    return Decoded(pixels, name, tuple(notes))
+    size = Size(pixels.shape[0], pixels.shape[1])
+    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels)
 
 
 @contextmanager

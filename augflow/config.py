@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from augflow import catalogue, strict
-from augflow.door import BY_PATH, VERSION_BASE, opened, origin
+from augflow import catalogue, lineage, strict
+from augflow.door import BY_PATH, VERSION_BASE, opened, origin, shelves
 from augflow.errors import RecipeError
 from augflow.explain import explain, no_setting
 
@@ -46,23 +47,29 @@ class Settings:
     job: str
     """What tells this job of a sweep from the others, fit for a folder's name; empty outside a sweep."""
     origin: dict[str, Any]
-    """`recipe`: its name or path; `file`; `chains`: name → `chain` and `file` of each chain that was pulled in."""
+    """`recipe`: its name or path; `file`; `chains`: name → `chain` and `file` of each chain that was pulled in;
+    `layers`: the files that the recipe comes from with the keys that each is put at, the strongest first."""
 
     def where(self, keypath: Sequence[str]) -> str:
         """Say where a value of the recipe was set: an override, or `file:line:column` of it or of what holds it."""
-        files: list[tuple[tuple[str, ...], strict.Kind, str]] = [((), "recipe", self.origin["file"])]
-        files += [(("chains", name), "chain", chain["file"]) for name, chain in self.origin["chains"].items()]
         for depth in range(len(keypath), 0, -1):
             key = tuple(keypath[:depth])
             for override in reversed(self.overrides):
                 if override.partition("=")[0].lstrip("+~") == ".".join(("recipe", *key)):
                     return f"the override {override}"
-            for place, kind, file in files:
-                if key[: len(place)] == place and Path(file).is_file():
-                    found = strict.load(file, kind).where(key[len(place) :])
+            for place, kind, file in self.origin["layers"]:
+                if key[: len(place)] == tuple(place) and Path(file).is_file():
+                    status = Path(file).stat()
+                    found = _document(file, kind, (status.st_mtime_ns, status.st_size)).where(key[len(place) :])
                     if found:
                         return found
         return str(self.origin["file"])
+
+
+@lru_cache(maxsize=16)
+def _document(file: str, kind: strict.Kind, _stamp: tuple[int, int]) -> strict.Document:
+    """A file as it is now; many faults have their places in few files."""
+    return strict.load(file, kind)
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Settings:
@@ -93,7 +100,9 @@ def tree(words: Sequence[str], primary: str = PRIMARY) -> Mapping[str, Any]:
     return {}
 
 
-def settle(config: DictConfig, about: DictConfig, fixed: frozenset[str] = frozenset()) -> Settings:
+def settle(
+    config: DictConfig, about: DictConfig, fixed: frozenset[str] = frozenset(), needs_source: bool = True
+) -> Settings:
     """Turn what Hydra composed into Settings; `about` is its own node, `fixed` the keys that a sweep leaves alone.
 
     Raises:
@@ -110,11 +119,14 @@ def settle(config: DictConfig, about: DictConfig, fixed: frozenset[str] = frozen
     for section in _SECTIONS:
         if not isinstance(plain.get(section), dict):
             raise RecipeError(f"There is no {section}: say {section}=NAME.")
+        if section == "source" and not needs_source and not _names_source(plain["source"], about.overrides.task):
+            plain["source"] = {}
         _check(plain[section], section)
     plugins = plain.get("plugins") or []
     if not isinstance(plugins, list) or not all(isinstance(plugin, str) for plugin in plugins):
         raise RecipeError("plugins is a list of Python files: plugins=[mine.py]")
     found = _origin(about)
+    _drop(plain["recipe"], found)
     words = list(about.overrides.task)
     sweep = about.mode == RunMode.MULTIRUN
     return Settings(
@@ -141,6 +153,10 @@ def fixed(words: Sequence[str]) -> frozenset[str]:
 
 def _rank(key: str) -> int:
     return strict.RECIPE_KEYS.index(key) if key in strict.RECIPE_KEYS else len(strict.RECIPE_KEYS)
+
+
+def _names_source(source: Mapping[str, Any], words: Sequence[str]) -> bool:
+    return "???" not in source.values() or any(word.lstrip("+~").startswith("source.") for word in words)
 
 
 def _check(value: Any, at: str) -> None:
@@ -170,7 +186,23 @@ def _origin(about: DictConfig) -> dict[str, Any]:
         for key, chain in sorted(chosen.items())
         if (match := _CHAIN.fullmatch(key))
     }
-    return {"recipe": file if recipe.startswith(BY_PATH) else recipe, "file": file, "chains": chains}
+    layers: list[tuple[strict.KeyPath, strict.Kind, str]] = [((), "recipe", file)]
+    document = strict.load(file, "recipe") if Path(file).is_file() else None
+    if document and "extends" in document.data:
+        gathered = reversed(lineage.gather(document, shelves(about)).layers)
+        layers = [(layer.at, layer.kind, layer.document.path) for layer in gathered]
+    layers += [(("chains", name), "chain", str(chain["file"])) for name, chain in chains.items()]
+    name = file if recipe.startswith(BY_PATH) else recipe
+    return {"recipe": name, "file": file, "chains": chains, "layers": layers}
+
+
+def _drop(recipe: dict[str, Any], origin: Mapping[str, Any]) -> None:
+    """Leave out the steps of pulled chains for which the recipe or an override says null."""
+    for name, chain in origin["chains"].items():
+        steps = (recipe.get("chains") or {}).get(name) or {}
+        for step in [step for step, said in steps.items() if said is None]:
+            if strict.load(chain["file"], "chain").data.get(step) is not None:
+                del steps[step]
 
 
 def _job(overrides: Sequence[str], fixed: frozenset[str]) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import ClassVar
 
 from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.sources_registry import SourcesRegistry
@@ -26,7 +27,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, OmegaConf
 
-from augflow import catalogue, strict
+from augflow import catalogue, lineage, strict
 from augflow.errors import RecipeError
 
 VERSION_BASE = "1.3"
@@ -58,10 +59,12 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     types = SourcesRegistry.instance().types
     store = ConfigStore.instance().repo
     running, base = GlobalHydra.instance(), VersionBase.instance()
+    known = _Strict.shelves
     before = plugins[SearchPathPlugin], dict(types), store.get("recipe"), running.hydra, base.version_base
     try:
         running.clear()
         setbase(VERSION_BASE)
+        _Strict.shelves = lineage.Shelves([catalogue.conf_dir(), *map(_folder, roots), *shelves])
         plugins[SearchPathPlugin] = [*before[0], Search]
         types.update({source.scheme(): source for source in (FileConfigSource, ImportlibResourcesConfigSource, _Shelf)})
         if recipe:
@@ -69,11 +72,12 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
             ConfigStore.instance().store(
                 group=f"recipe/{BY_PATH}".rstrip("/"),
                 name=_stem(recipe),
-                node=strict.load(recipe, "recipe").data,
+                node=lineage.load(recipe, _Strict.shelves),
                 provider=str(recipe),
             )
         yield words
     finally:
+        _Strict.shelves = known
         plugins[SearchPathPlugin] = before[0]
         types.clear()
         types.update(before[1])
@@ -94,9 +98,8 @@ def origin(config_path: str, about: DictConfig) -> str:
     if _stored(config_path):
         return str(ConfigStore.instance().load(ConfigSource._normalize_file_name(config_path)).provider)
     files: dict[Path, str] = {}
-    for info in about.runtime.config_sources:
-        source = SourcesRegistry.instance().resolve(info.schema)(info.provider, f"{info.schema}://{info.path}")
-        if isinstance(source, _Strict) and source.is_config(config_path):
+    for source in _sources(about):
+        if source.is_config(config_path):
             file = str(source.file(config_path))
             files.setdefault(Path(file).resolve(), file)
     if len(files) > 1:
@@ -106,8 +109,27 @@ def origin(config_path: str, about: DictConfig) -> str:
     return next(iter(files.values()), "")
 
 
+def shelves(about: DictConfig) -> lineage.Shelves:
+    """Where Hydra looked for recipes and chains; `about` is its own node."""
+    return lineage.Shelves([source.root() for source in _sources(about)])
+
+
+def _sources(about: DictConfig) -> Iterator[_Strict]:
+    for info in about.runtime.config_sources:
+        source = SourcesRegistry.instance().resolve(info.schema)(info.provider, f"{info.schema}://{info.path}")
+        if isinstance(source, _Strict):
+            yield source
+
+
 class _Strict(ConfigSource):
     """Recipes and chains through the strict door, the operator's other files as Hydra reads them."""
+
+    shelves: ClassVar[lineage.Shelves] = lineage.Shelves([])
+    """Where a recipe's parents are looked for, while the door is open."""
+
+    def root(self) -> Traversable:
+        """The folder that holds the groups."""
+        raise NotImplementedError
 
     def file(self, config_path: str) -> Traversable:
         """Where a config lies."""
@@ -121,7 +143,9 @@ class _Strict(ConfigSource):
         kind = _kind(config_path)
         if kind is None:
             return super().load_config(config_path)  # type: ignore[safe-super]
-        data = OmegaConf.create(strict.load(self.file(config_path), kind).data)
+        file = self.file(config_path)
+        plain = lineage.load(file, self.shelves) if kind == "recipe" else strict.load(file, kind).data
+        data = OmegaConf.create(plain)
         return ConfigResult(provider=self.provider, path=self.full_path(), config=data, header={"package": None})
 
 
@@ -129,12 +153,18 @@ class _Strict(ConfigSource):
 class FileConfigSource(_Strict, file_config_source.FileConfigSource):
     """A folder."""
 
+    def root(self) -> Traversable:
+        return Path(self.path)
+
     def file(self, config_path: str) -> Traversable:
         return Path(self.path, self._normalize_file_name(config_path))
 
 
 class ImportlibResourcesConfigSource(_Strict, importlib_resources_config_source.ImportlibResourcesConfigSource):
     """What `pkg://` names."""
+
+    def root(self) -> Traversable:
+        return resources.files(self.path)
 
     def file(self, config_path: str) -> Traversable:
         return resources.files(self.path).joinpath(self._normalize_file_name(config_path))

@@ -55,7 +55,7 @@ def no_setting(key: str, tree: Tree) -> str:
 def _unknown(key: str, add: str | None, tree: Tree) -> str:
     known, word, names = _walk(key, tree)
     if known == "recipe":
-        names = {*names, *RECIPE_KEYS} - {"defaults"}
+        names = {*names, *RECIPE_KEYS} - {"defaults", "extends"}
     addable = known.startswith(_OPEN) or (known == "recipe" and word in RECIPE_KEYS)
     if not known:
         return no_setting(key, tree)

@@ -6,9 +6,11 @@ nothing tells when or where.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -146,12 +148,28 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
         tables.append(earlier.filter(pc.is_in(earlier["path"], kept)).select(columns.names).cast(columns))
     table = pa.concat_tables(tables).sort_by("path") if tables else columns.empty_table()
     for name, value in (("recipe_digest", recipe_digest), ("plan_digest", plan_digest)):
-        column = pa.repeat(pa.scalar(value, pa.string()), len(table))
-        table = table.set_column(table.schema.get_field_index(name), name, column)
+        table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
     table = table.replace_schema_metadata({"augflow.ledger": FORMAT})
     half = path.with_name(f".{path.name}.half")
     pq.write_table(table, half, compression="zstd", row_group_size=_ROWS)
     os.replace(half, path)
+
+
+def _constant(value: str, rows: int) -> pa.Array:
+    """A column of one text, made of buffers: whatever looks at Python objects would import pandas, where there is one."""
+    import pyarrow as pa
+
+    text = value.encode()
+    ends = pa.py_buffer((0).to_bytes(4, sys.byteorder) + len(text).to_bytes(4, sys.byteorder))
+    once = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
+    places = pa.Array.from_buffers(pa.int32(), rows, [None, pa.py_buffer(bytes(4 * rows))])
+    return pa.DictionaryArray.from_arrays(places, once).dictionary_decode()
+
+
+def sha256(path: Path) -> str:
+    """Digest a sealed ledger; `run.json` tells it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def record_path(line: bytes) -> str:

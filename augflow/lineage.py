@@ -44,7 +44,16 @@ class Lineage:
             for layer in reversed(self.layers):
                 if key[: len(layer.at)] == layer.at and (mark := layer.document.marks.get(key[len(layer.at) :])):
                     return layer.document.path, *mark
-        return self.layers[-1].document.path, 1, 1
+        return self._pulled(keypath) or (self.layers[-1].document.path, 1, 1)
+
+    def _pulled(self, keypath: Sequence[str]) -> tuple[str, int, int] | None:
+        """Where a chain is pulled in."""
+        wanted = f"/chain@{'.'.join(keypath[:2])}"
+        for layer in reversed(self.layers):
+            for key, mark in layer.document.marks.items():
+                if key[:1] == ("defaults",) and key[2:] == (wanted,):
+                    return layer.document.path, *mark
+        return None
 
     def demand(self) -> dict[str, Any]:
         """The data, where nothing was refused.
@@ -100,8 +109,10 @@ class Shelves:
     def _names(self, kind: Kind, by: str) -> Iterator[str]:
         for folder in self._folders(kind, by):
             if isinstance(folder, Path):
-                yield from catalogue.choices(folder.name, [folder.parent]) if folder.name == kind else (
-                    file.stem for file in folder.glob("*.yaml") if file != Path(by).absolute()
+                yield from (
+                    catalogue.choices(folder.name, [folder.parent])
+                    if folder.name == kind
+                    else (file.stem for file in folder.glob("*.yaml") if file != Path(by).absolute())
                 )
 
 
@@ -113,6 +124,18 @@ def shelves() -> Shelves:
 def gather(document: Document, where: Shelves) -> Lineage:
     """Put a recipe together with all that it builds on; nothing is raised, all refusals are collected."""
     return _Gathering(where).recipe(document, ())
+
+
+def load(file: str | Path | Traversable, where: Shelves) -> dict[str, Any]:
+    """Read a recipe as Hydra composes it: what it builds on put in, the chains that it pulls in left to Hydra.
+
+    One that extends another pulls in nothing any more: its chains are in it, because steps of theirs may be dropped.
+
+    Raises:
+        RecipeError: something in it, or in what it builds on, is refused.
+    """
+    document = strict.load(file, "recipe")
+    return gather(document, where).demand() if "extends" in document.data else document.data
 
 
 class _Gathering:
@@ -128,19 +151,20 @@ class _Gathering:
             parent = self._parent(document, within)
             base = self.recipe(parent, within) if parent else base
         data, layers = base.data, base.layers
+        inherited = set(data.get("chains") or {})
         pulls = document.data.get("defaults", ["_self_"])
         for number, item in enumerate(pulls):
             if item == "_self_":
                 data = merged(data, own)
                 layers = [*layers, Layer((), "recipe", document)]
+                inherited.clear()
                 continue
             name, chain = next(iter(item.items()))
             at = ("chains", name.rpartition(".")[2])
             pulled = self._read("chain", chain, document, ("defaults", str(number), name))
             if pulled:
-                inherited = base.data.get("chains") or {}
-                if data is base.data and at[1] in inherited:
-                    data = {**data, "chains": {key: value for key, value in inherited.items() if key != at[1]}}
+                if at[1] in inherited:
+                    data = merged(data, {"chains": {at[1]: None}})
                     layers = [layer for layer in layers if layer.at != at]
                 data = merged(data, {"chains": {at[1]: pulled.data}})
                 layers = [*layers, Layer(at, "chain", pulled)]
@@ -150,9 +174,11 @@ class _Gathering:
         parent = self._read("recipe", document.data["extends"], document, ("extends",))
         if parent and parent.path in within:
             circle = " → ".join((*within[within.index(parent.path) :], parent.path))
-            return self._refuse(document, ("extends",), f"recipes extend each other in a circle: {circle}.")
+            self._refuse(document, ("extends",), f"recipes extend each other in a circle: {circle}.")
+            return None
         if parent and len(within) > MOST_PARENTS:
-            return self._refuse(document, ("extends",), f"more than {MOST_PARENTS} recipes build on each other.")
+            self._refuse(document, ("extends",), f"more than {MOST_PARENTS} recipes build on each other.")
+            return None
         return parent
 
     def _read(self, kind: Kind, name: str, by: Document, key: KeyPath) -> Document | None:
@@ -160,7 +186,8 @@ class _Gathering:
             file = self.shelves.find(kind, name, by.path)
             document, refusals = strict.examine(strict.content(file), kind, str(file))
         except RecipeError as error:
-            return self._refuse(by, key, str(error))
+            self._refuse(by, key, str(error))
+            return None
         self.refusals += [(document.path, refusal) for refusal in refusals]
         return document
 

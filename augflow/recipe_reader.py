@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from augflow import target
 from augflow.errors import RecipeError, nearest
+from augflow.preserve import check_preserved
 from augflow.recipe import ORIGINALS, SURPLUS, VERSION, Description, Recipe, Rule
 from augflow.registry import Registry
 from augflow.render import Render
 from augflow.schema import Fault, Path, arguments_of, check, construct, show
 from augflow.target import Target
 
-_CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies")
+_CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies", "preserve")
 KEYS = ("version", "seed", *_CLASS_KEYS[:3], "originals", *_CLASS_KEYS[3:], "classes", "chains", "render")
+_MOST_TOLD = 50
 _MOST_STEPS = 10_000
 _DEEPEST = 32
 _STEP_KEYS = ("use", "p", "one_of", "weight")
+
+
+class FaultyRecipeError(RecipeError):
+    """A recipe with everything that is wrong with it, in `faults`."""
+
+    def __init__(self, faults: Sequence[Fault], where: Callable[[Path], str] | None = None) -> None:
+        super().__init__(_report(faults, where))
+        self.faults = tuple(faults)
 
 
 def read_recipe(data: Mapping[str, Any], registry: Registry, where: Callable[[Path], str] | None = None) -> Recipe:
@@ -29,21 +39,23 @@ def read_recipe(data: Mapping[str, Any], registry: Registry, where: Callable[[Pa
         where: tells the place of a key path in a file ("file:line"), or an empty string.
 
     Raises:
-        RecipeError: anything is wrong; all faults are in the message, a line each.
+        FaultyRecipeError: anything is wrong; the message has a line for each fault.
     """
     reader = _Reader(data, registry)
     recipe = reader.read()
     if recipe is None:
-        raise RecipeError(_report(reader.faults, where))
+        raise FaultyRecipeError(reader.faults, where)
     return recipe
 
 
-def _report(faults: list[Fault], where: Callable[[Path], str] | None) -> str:
+def _report(faults: Sequence[Fault], where: Callable[[Path], str] | None) -> str:
     lines = []
-    for fault in faults:
+    for fault in faults[:_MOST_TOLD]:
         place = where(fault.path) if where else ""
         key = ".".join(("recipe", *fault.path))
         lines.append(f"{key}{f' ({place})' if place else ''}: {fault.message}")
+    if len(faults) > _MOST_TOLD:
+        lines.append(f"and {len(faults) - _MOST_TOLD} more.")
     return "\n".join(lines)
 
 
@@ -77,6 +89,9 @@ class _Reader:
         seed = self._whole(data, "seed", 2**63 - 1, 0, ())
         originals = self._word(data, "originals", ORIGINALS, "augment", ())
         self.faults += [*self.cycles.values(), *([self.overflow] if self.overflow else [])]
+        if not self.cycles and not self.overflow:
+            sound = {label: found for label, found in rules.items() if found}
+            self.faults += check_preserved(data, rule, sound, chains, self.registry)
         if self.faults:
             return None
         return Recipe(

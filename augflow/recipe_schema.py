@@ -16,13 +16,15 @@ from augflow.recipe import ORIGINALS, SURPLUS, VERSION
 from augflow.registry import ALBUMENTATIONS, Registry
 from augflow.render import Render
 from augflow.schema import describe, json_schema, show
+from augflow.strict import NAME
+from augflow.symmetry import SYMMETRIES
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS = "|".join(target.WORDS)
 _TARGET = rf"^\s*(?:{_WORDS}|\d{{1,9}}|(?:\d+(?:\.\d+)?|\.\d+)\s*(?:x|max|min|median|mean))\s*$"
-_STEP = {
+_STEP: dict[str, Schema] = {
     "use": {"type": "string", "description": "The transform or chain, where the step is called otherwise."},
     "p": {"type": "number", "minimum": 0, "maximum": 1, "description": "The step's probability."},
     "weight": {
@@ -63,6 +65,11 @@ def written(schema: Schema) -> str:
 
 def _recipe_properties() -> Schema:
     return {
+        "extends": {
+            "type": "string",
+            "pattern": f"^(?:{NAME.pattern})$",
+            "description": "The recipe to build on, by name; what it has is dropped by null.",
+        },
         "version": {"const": VERSION, "default": VERSION, "description": "The version of what recipes may say."},
         "seed": {
             "type": "integer",
@@ -142,6 +149,12 @@ def _rule(aim: str | None = None, surplus: str | None = None, copies: int | None
             "maximum": 1_000_000,
             "description": "At most so many copies of one sample; `augflow plan` tells which class falls short.",
         },
+    }
+    rule["preserve"] = {
+        "type": ["array", "null"],
+        "items": {"enum": [*SYMMETRIES]},
+        "description": "What no chain may change, lest an image's class become another: orientation (6 and 9), "
+        "handedness (b and d, any text), colour (traffic lights).",
     }
     for key, default in (("target", aim), ("surplus", surplus), ("max_copies", copies)):
         if default is not None:

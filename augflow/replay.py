@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from augflow.chain import Drawn, finish
-from augflow.codec import decode, encode
+from augflow.codec import decode, encode, open_image
 from augflow.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
 from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
@@ -313,7 +313,8 @@ class _Sample:
 
     @cached_property
     def photograph(self) -> Photograph:
-        return Photograph(decode(self.data, self._max_pixels).pixels)
+        opened = open_image(self.data, self._max_pixels)
+        return Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
 
 
 def _shape(pixels: Pixels) -> str:

@@ -209,6 +209,7 @@ class _Run:
             "format": ledger.FORMAT,
             "recipe_digest": self.recipe.digest,
             "plan_digest": plan.digest,
+            "ledger_sha256": ledger.sha256(self.sink.root / LEDGER),
             "classes": {
                 label: {"has": done.has, "target": done.target, "originals": done.originals, "copies": done.copies}
                 for label, done in plan.classes.items()

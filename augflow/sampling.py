@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -34,20 +35,60 @@ _VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
 
 
 class Photograph:
-    """Pixels to be sampled, with the filtered forms that several copies share."""
+    """Pixels to be sampled, with the reduced and filtered forms that several copies share.
+
+    Args:
+    X"""
 
     def __init__(self, pixels: Pixels) -> None:
-        self.pixels = pixels
         self.size = Size(pixels.shape[0], pixels.shape[1])
-        self._forms: dict[tuple[int, int, int, int], Pixels] = {}
+        self.gray = pixels.ndim == 2
+        self.reduction = 1
+        """The smallest scale that was decoded for the last sampling: 1/`reduction`."""
+        self._whole: Callable[[], Pixels] = lambda: pixels
+        self._reduced: Callable[[int], Pixels] | None = None
+        self._forms: dict[tuple[int, int, int, int], Pixels] = {_FULL: pixels}
+
+    @classmethod
+    def undeveloped(
+        cls, size: Size, gray: bool, whole: Callable[[], Pixels], reduced: Callable[[int], Pixels] | None
+    ) -> Photograph:
+        """A photograph that is decoded when, and at the scale, it is first needed."""
+        made = cls.__new__(cls)
+        made.size, made.gray, made.reduction = size, gray, 1
+        made._whole, made._reduced, made._forms = whole, reduced, {}
+        return made
+
+    @property
+    def pixels(self) -> Pixels:
+        self.reduction = 1
+        return self._form(_FULL)
+
+    def holds(self, pixels: Pixels) -> bool:
+        """Whether `pixels` may be memory of this photograph, which others share."""
+        return any(np.may_share_memory(pixels, form) for form in self._forms.values())
 
     def form(self, block: tuple[int, int], kernel: tuple[int, int]) -> Pixels:
         """Average over blocks of (width, height) pixels, then filter with the kernels numbered per axis."""
-        key = (*block, *kernel)
+        self.reduction = min(*block, 8) if self._reduced else 1
+        return self._form((*block, *kernel))
+
+    def _form(self, key: tuple[int, int, int, int]) -> Pixels:
         if key not in self._forms:
-            pixels = self.pixels if block == (1, 1) else _reduce(self.pixels, *block)
-            self._forms[key] = _soften(pixels, *kernel) if any(kernel) else pixels
+            across, down, *kernel = key
+            if any(kernel):
+                self._forms[key] = _soften(self._form((across, down, 0, 0)), *kernel)
+            elif key == _FULL:
+                self._forms[key] = self._whole()
+            elif across == down and self._reduced and across <= 8:
+                self._forms[key] = self._reduced(across)
+            else:
+                scale = min(across, down, 8) if self._reduced else 1
+                self._forms[key] = _reduce(self._form((scale, scale, 0, 0)), across // scale, down // scale)
         return self._forms[key]
+
+
+_FULL = (1, 1, 0, 0)
 
 
 def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "reflect", fill: Fill = 0) -> Pixels:
@@ -56,10 +97,12 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     A matrix that only moves whole pixels (flips, quarter turns, crops, whole shifts) copies them untouched. The result
     may share memory with the photograph.
     """
-    whole = _whole(photograph.pixels, matrix, size, border, fill)
-    if whole is not None:
-        return whole
-    step_x, step_y = _alike(*_steps(matrix, size))
+    steps = _whole_steps(matrix)
+    if steps is not None:
+        whole = _copy(photograph.pixels, steps, size, border, fill)
+        if whole is not None:
+            return whole
+    step_x, step_y = map(min, _steps(matrix, size), reversed(photograph.size))
     block_x, fine_x = _split(step_x)
     block_y, fine_y = _split(step_y)
     fine = max(fine_x, fine_y)
@@ -91,14 +134,20 @@ def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
     return red, green, blue, 0
 
 
-def _whole(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels | None:
-    """Copy whole pixels where the matrix is a signed permutation with whole offsets, else return None."""
+def _whole_steps(matrix: Matrix) -> tuple[int, int, int, int, int, int] | None:
+    """The matrix in whole numbers where it is a signed permutation with whole offsets, else None."""
     (a, b, c), (d, e, f), last = matrix.tolist()
     if last != [0, 0, 1] or max(abs(v - round(v)) for v in (a, b, d, e, c, f)) > 1e-9:
         return None
     a, b, c, d, e, f = (round(v) for v in (a, b, c, d, e, f))
-    if (abs(a), abs(b), abs(d), abs(e)) not in ((1, 0, 0, 1), (0, 1, 1, 0)):
-        return None
+    return (a, b, c, d, e, f) if (abs(a), abs(b), abs(d), abs(e)) in ((1, 0, 0, 1), (0, 1, 1, 0)) else None
+
+
+def _copy(
+    pixels: Pixels, steps: tuple[int, int, int, int, int, int], size: Size, border: Border, fill: Fill
+) -> Pixels | None:
+    """Copy whole pixels; None where none of them lies in the photograph."""
+    a, b, c, d, e, f = steps
     far_x = a * (size.width - 1) + b * (size.height - 1) + c
     far_y = d * (size.width - 1) + e * (size.height - 1) + f
     left, right = min(c, far_x), max(c, far_x) + 1
@@ -152,7 +201,7 @@ def _steps(matrix: Matrix, size: Size) -> tuple[float, float]:
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     if g or h or i != 1:
         x, y = (size.width - 1) / 2, (size.height - 1) / 2
-        w = g * x + h * y + i
+        w = g * x + h * y + i or 1e-9  # behind the horizon, or on it, no step is right, and none may be endless
         u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
         a, b, d, e = (a - u * g) / w, (b - u * h) / w, (d - v * g) / w, (e - v * h) / w
     return math.hypot(a, b), math.hypot(d, e)
@@ -160,7 +209,7 @@ def _steps(matrix: Matrix, size: Size) -> tuple[float, float]:
 
 def _split(step: float) -> tuple[int, int]:
     """Split a reduction into whole blocks averaged beforehand and a whole factor averaged afterwards."""
-    block = max(1, int(step / _COARSEST))
+    block = 1 << max(0, int(math.log2(max(step, 1) / _COARSEST))) if step >= _COARSEST else 1
     return block, max(1, math.ceil(step / block / _FINEST))
 
 
@@ -177,13 +226,6 @@ def _nearest(variance: float) -> int:
 
 
 _BETWEEN = [(low + high) / 2 for low, high in itertools.pairwise(_VARIANCES)]
-
-
-def _alike(step_x: float, step_y: float) -> tuple[float, float]:
-    """Give axes that are reduced nearly alike the same filter, so that more copies share it."""
-    if max(step_x, step_y) < 1.4 * min(step_x, step_y):
-        step_x = step_y = math.sqrt(step_x * step_y)
-    return step_x, step_y
 
 
 def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:

@@ -31,7 +31,6 @@ MAX_KEY = 255
 MAX_REFUSALS = 100
 
 RECIPE_KEYS = (
-    "extends",
     "version",
     "seed",
     "target",
@@ -44,6 +43,7 @@ RECIPE_KEYS = (
     "classes",
     "chains",
     "render",
+    "extends",
     "defaults",
 )
 

@@ -34,23 +34,29 @@ def plain(verb: str, text: str, flags: Flags) -> str:
     return "\n".join((text.strip(), "", *_flags(flags), f"usage: augflow {verb} [flags] [argument ...]", ""))
 
 
-def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path]) -> str:
-    """The help of a verb that composes; `roots` are the folders that `--config-dir` names."""
+def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: str | None = None) -> str:
+    """The help of a verb that composes; `roots` are the folders that `--config-dir` names.
+
+    `takes` is what comes before the settings of a verb that no recipe is for.
+    """
     search = [catalogue.conf_dir(), *roots, *catalogue.packages().values()]
     chosen = dict(_defaults(search[0] / "config.yaml"))
-    parts = [text.strip(), "", f"usage: augflow {verb} [flags] [RECIPE.yaml] [key=value ...]", "", *_flags(flags)]
-    for group in catalogue.GROUPS:
+    groups = [group for group in catalogue.GROUPS if takes is None or group != "recipe"]
+    before = " [RECIPE.yaml]" if takes is None else f" {takes}".rstrip()
+    parts = [text.strip(), "", f"usage: augflow {verb} [flags]{before} [key=value ...]", "", *_flags(flags)]
+    for group in groups:
         parts.append(f"{group}=NAME")
         for name, file in catalogue.choices(group, search).items():
             default = "(default) " if name == chosen.get(group) else ""
             parts.append(f"  {name:<12}{default}{catalogue.purpose(file)}")
     parts += ["", "settings, with what they are unless you say otherwise"]
-    for group in catalogue.GROUPS:
+    for group in groups:
         for key, value, comment in _settings(search[0] / group / f"{chosen[group]}.yaml"):
             parts.append(f"  {f'{group}.{key}={value}':<34} {comment}".rstrip())
     for key, value, comment in _settings(search[0] / "config.yaml"):
         parts.append(f"  {f'{key}={value}':<34} {comment}".rstrip())
-    return "\n".join((*parts, "", EXAMPLES.format(verb=verb), HYDRA.format(verb=verb)))
+    examples = [EXAMPLES.format(verb=verb)] if takes is None else []
+    return "\n".join((*parts, "", *examples, HYDRA.format(verb=verb)))
 
 
 def _flags(flags: Flags) -> list[str]:

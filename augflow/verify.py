@@ -6,7 +6,6 @@ the sources are those that the outputs were made from, and nothing lies there th
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import stat
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from augflow import ledger
 from augflow.checker import Look
 from augflow.dataset import Counting, Dataset, DatasetError, is_inside, silently
 from augflow.errors import SourceError
@@ -197,10 +197,8 @@ class _Verifier:
         sealed = account.get("ledger_sha256")
         if sealed is None:
             self.outcome.notes.append("The ledger was not hashed: run.json does not tell its sha256.")
-        else:
-            with open(self.dataset.root / LEDGER, "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sealed:
-                    self._fault("edited ledger", LEDGER, "its bytes are not those that run.json tells of")
+        elif ledger.sha256(self.dataset.root / LEDGER) != sealed:
+            self._fault("edited ledger", LEDGER, "its bytes are not those that run.json tells of")
         for name in ("recipe_digest", "plan_digest"):
             found = set(table[name].unique().to_pylist())
             if found - {account.get(name)}:

@@ -7,6 +7,7 @@ import ctypes
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import cv2
 from pydantic_core import to_json
 
 from augflow.chain import Chain, Drawn, finish
-from augflow.codec import Decoded, decode, encode
+from augflow.codec import Opened, encode, open_image
 from augflow.draw import Streams
 from augflow.errors import ImageError, SurroundingsError
 from augflow.plan import ORIGINAL, Namer, Unit
@@ -23,6 +24,7 @@ from augflow.registry import Registry
 from augflow.sampling import Photograph
 from augflow.sink import open_sink
 from augflow.source import open_source, told
+from augflow.transform import Pixels
 
 
 class Made(NamedTuple):
@@ -66,55 +68,65 @@ class Maker:
         unit = Unit(label, sample, copies[0], copies[-1] + 1)
         try:
             data = self.source.read(sample)
-            decoded = decode(data, self.source.max_pixels)
+            opened = open_image(data, self.source.max_pixels)
+            if copies == (ORIGINAL,) and self.recipe.originals == "keep":
+                opened.check()
         except ImageError as error:
             return _aside(error.kind, error.detail)
         parents = [{"key": told(sample), "sha256": hashlib.sha256(data).hexdigest(), "role": "source"}]
         records, outputs = [], []
         try:
-            for finished in self._finish(unit, copies, decoded, data):
+            for finished in self._finish(unit, copies, opened, data):
                 for made, record in finished:
                     record |= {"size": len(made), "sha256": hashlib.sha256(made).hexdigest(), "parents": parents}
                     self.sink.put(record["path"], made)
                     outputs.append((record["path"], len(made)))
                     records.append(_encode(record))
+        except ImageError as error:
+            return _aside(error.kind, error.detail)
         except (SurroundingsError, OSError):
             raise
         except Exception as error:
             return _aside("chain failed", f"{type(error).__name__}: {error}")
-        return Made(records, outputs, sum(size for _, size in outputs), decoded.notes)
+        return Made(records, outputs, sum(size for _, size in outputs), opened.notes)
 
     def _finish(
-        self, unit: Unit, copies: tuple[int, ...], decoded: Decoded, data: bytes
+        self, unit: Unit, copies: tuple[int, ...], opened: Opened, data: bytes
     ) -> Iterator[list[tuple[bytes, dict[str, Any]]]]:
         """Make the copies a few at a time, each stage for all of them before the next: caches stay warm."""
-        photograph = Photograph(decoded.pixels)
-        few = max(1, min(8, _MOST_BYTES // decoded.pixels.nbytes))
+        photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
+        few = max(1, min(8, _MOST_PIXELS // math.prod(opened.size)))
         for start in range(0, len(copies), few):
-            drawn = [self._draw(unit, copy, photograph, decoded) for copy in copies[start : start + few]]
-            pixels = [
-                None if steps is None else finish(photograph, steps, fold, self.recipe.render)
-                for _, steps, fold in drawn
-            ]
-            made = [data if done is None else encode(done, self.recipe.render) for done in pixels]
-            for done, (record, _, _) in zip(pixels, drawn, strict=True):
-                record["height"], record["width"] = photograph.size if done is None else done.shape[:2]
-            yield [(file, record) for file, (record, _, _) in zip(made, drawn, strict=True)]
+            drawn = [self._draw(unit, copy, opened) for copy in copies[start : start + few]]
+            made = [self._perform(photograph, *begun) for begun in drawn]
+            files = [data if pixels is None else encode(pixels, self.recipe.render) for pixels in made]
+            yield [(file, record) for file, (record, _, _) in zip(files, drawn, strict=True)]
 
-    def _draw(
-        self, unit: Unit, copy: int, photograph: Photograph, decoded: Decoded
-    ) -> tuple[dict[str, Any], list[Drawn] | None, int]:
+    def _perform(
+        self, photograph: Photograph, record: dict[str, Any], drawn: list[Drawn] | None, fold: int
+    ) -> Pixels | None:
+        if drawn is None:
+            record["height"], record["width"] = photograph.size
+            return None
+        photograph.reduction = 1
+        pixels = finish(photograph, drawn, fold, self.recipe.render)
+        record["height"], record["width"] = pixels.shape[:2]
+        if photograph.reduction > 1:
+            record["converted"].append(f"decoded at 1/{photograph.reduction}")
+        return pixels
+
+    def _draw(self, unit: Unit, copy: int, opened: Opened) -> tuple[dict[str, Any], list[Drawn] | None, int]:
         """Begin the record, and say what to perform: None where the original's bytes are kept."""
         name = self.namer.chain(unit, copy)
         key, path = self.namer.name(unit, copy, name)
         record: dict[str, Any] = {"path": path, "key": key, "label": told(unit.label), "copy": copy, "chain": name}
         if copy == ORIGINAL and self.recipe.originals == "keep":
             return record | {"steps": [], "render": None, "converted": []}, None, -1
-        record |= {"render": self._renders[name], "converted": list(decoded.notes), "steps": []}
+        record |= {"render": self._renders[name], "converted": list(opened.notes), "steps": []}
         if name is None:
             return record, [], -1
         chain = self.chains[name]
-        entries, drawn = chain.draw(photograph.size, self.recipe.render, Streams(self.recipe.seed, unit.key, copy))
+        entries, drawn = chain.draw(opened.size, self.recipe.render, Streams(self.recipe.seed, unit.key, copy))
         for entry in entries:
             if entry["draw"] is not None:
                 entry["draw"] = _encode(entry["draw"])
@@ -122,7 +134,7 @@ class Maker:
         return record, drawn, chain.fold
 
 
-_MOST_BYTES = 8_000_000
+_MOST_PIXELS = 2_000_000
 
 
 def _encode(value: dict[str, Any]) -> str:

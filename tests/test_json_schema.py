@@ -114,7 +114,10 @@ def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
         assert reference.removeprefix("#/$defs/") in schema["$defs"]
 
 
-CHAINS: dict[str, Any] = {"a": {"flip": {}}, "b": {"rotate": {"limit": [-3, 5]}, "a": {"p": 0.5}, "again": {"use": "a"}}}
+CHAINS: dict[str, Any] = {
+    "a": {"flip": {}},
+    "b": {"rotate": {"limit": [-3, 5]}, "a": {"p": 0.5}, "again": {"use": "a"}},
+}
 GOOD: dict[str, dict[str, Any]] = {
     "least": {},
     "seed": {"seed": 2**63 - 1, "version": 1},

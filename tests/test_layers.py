@@ -14,8 +14,9 @@ import pytest
 LAYERS = (
     "errors transform catalogue versions arguments docstring",
     "draw strict usage",
-    "explain registry render schema target transforms",
+    "explain lineage registry render schema symmetry target transforms",
     "recipe",
+    "preserve",
     "recipe_reader recipe_schema sampling",
     "canvas",
     "chain codec",
@@ -24,8 +25,10 @@ LAYERS = (
     "census",
     "plan",
     "work ledger",
+    "dataset",
+    "checker",
     "executor",
-    "run survey",
+    "run survey replay verify",
     "door",
     "config",
     "verbs",
@@ -41,6 +44,8 @@ EARLY_FOR = {
     "codec": {"PIL", "simplejpeg"},
     "config": {"hydra", "omegaconf", "yaml"},
     "door": {"hydra", "omegaconf"},
+    "replay": {"cv2"},
+    "run": {"yaml"},
     "sampling": {"cv2"},
     "schema": {"pydantic"},
     "strict": {"yaml"},
@@ -51,8 +56,6 @@ IMAGES = {"numpy", "cv2", "PIL", "simplejpeg", "albumentations"}
 
 PACKAGE = Path(__file__).resolve().parent.parent / "augflow"
 MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))
-
-
 PARTS = {path.relative_to("augflow").parts[0].removesuffix(".py") for path in MODULES} - {"__init__"}
 
 

@@ -55,6 +55,7 @@ def test_the_least_recipe() -> None:
 
 FULL: Data = {
     "version": 1,
+    "preserve": ["orientation"],
     "seed": 7,
     "target": "0.8max",
     "weights": {"gentle": 3, "strong": 0.5},
@@ -218,7 +219,7 @@ ONE_FAULT: list[tuple[Data, str, str]] = [
     ({"classes": {"hat": 500}}, "classes.hat", "write {target: 500}."),
     ({"classes": {"hat": None}}, "classes.hat", "not a map"),
     ({"classes": {"hat": {"taget": 5}}}, "classes.hat.taget", "Did you mean 'target'?"),
-    ({"classes": {"hat": {"seed": 5}}}, "classes.hat.seed", "Allowed: target, chain, weights, surplus, max_copies."),
+    ({"classes": {"hat": {"seed": 5}}}, "classes.hat.seed", "Allowed: target, chain, weights, surplus, max_copies, preserve."),
     ({"classes": {"hat": {"target": "x"}}}, "classes.hat.target", "a count such as 500"),
     ({"classes": {"hat": {"chain": "strong"}}}, "classes.hat.chain", 'no chain "strong"'),
     ({"classes": {"hat": {"chain": ["gentle"]}}}, "classes.hat.chain", "no chain"),

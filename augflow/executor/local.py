@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -33,7 +32,7 @@ class LocalExecutor:
     """
 
     def __init__(self, workers: int | str = "auto", task_timeout: float = 600) -> None:
-        if workers != "auto" and (isinstance(workers, (str, bool)) or not 1 <= workers <= 1024):
+        if workers != "auto" and (type(workers) is not int or not 1 <= workers <= 1024):
             raise PluginError(f"executor.workers: {workers!r} is not 'auto' or a whole number from 1 to 1024.")
         if isinstance(task_timeout, (str, bool)) or not task_timeout > 0:
             raise PluginError(f"executor.task_timeout: {task_timeout!r} is not a number of seconds above 0.")
@@ -73,12 +72,14 @@ class LocalExecutor:
     ) -> Generator[tuple[Any, Any], None, tuple[list[Any], str]]:
         """Run batches until there are none left, or a worker dies or hangs; return what was under way then, and why."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
+        batch: list[Any] = []
         pool = self._pool(work, min(window, self.workers))
         well = False
         try:
             while True:
                 for batch in itertools.islice(batches, window - len(under_way)):
                     under_way[pool.submit(_run, batch)] = batch
+                    batch = []
                 if not under_way:
                     well = True
                     return [], ""
@@ -90,7 +91,8 @@ class LocalExecutor:
                     results = future.result()
                     yield from zip(under_way.pop(future), results, strict=True)
         except BrokenProcessPool:
-            return _flat(under_way), "the worker died"
+            # A pool may also break between two results: what was just being handed out is in the batch.
+            return [*_flat(under_way), *batch], "the worker died"
         finally:
             if not well:
                 for process in list((pool._processes or {}).values()):
@@ -131,15 +133,29 @@ def _begin(entry: str, spec: Mapping[str, Any]) -> None:
     global _call
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    threading.Thread(target=_leave_with_the_driver, args=(os.getppid(),), daemon=True).start()
-    _call = load(entry)(spec)
+    threading.Thread(target=_leave_with_the_driver, daemon=True).start()
+    try:
+        _call = load(entry)(spec)
+    except Exception as error:  # It is no item's fault, and stops the run.
+        _call = _Unbuilt(error)
 
 
-def _leave_with_the_driver(parent: int) -> None:
-    """End this process when the fork server has gone, which goes when the driver does."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+class _Unbuilt:
+    """Raises what went wrong when the callable was built."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, item: Any) -> Any:
+        raise self.error
+
+
+def _leave_with_the_driver() -> None:
+    """End this process when the driver has ended; the fork server does not, as long as it has a child."""
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)
 
 
 def _run(items: list[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +15,34 @@ class Sample(NamedTuple):
 
     label: str
     key: str
+    split: str | None = None
+    group: str | None = None
+
+
+class Splits(NamedTuple):
+    """Which split is augmented, and whether the others `pass` into the sink as they are, or are left out (`omit`).
+
+    Where they pass, each split is a folder of the sink with class folders of its own (`train/hat`, `val/hat`);
+    otherwise the class folders of the one split lie at its root, as without splits.
+    """
+
+    chosen: str
+    others: str = "omit"
+
+    def passes(self, split: str | None) -> bool:
+        """Whether samples of this split go into the sink as they are."""
+        return self.others == "pass" and split is not None and split != self.chosen
+
+    def folder(self, split: str | None) -> str:
+        """What stands in the sink before the class folders of a split."""
+        return f"{told(split)}/" if self.others == "pass" and split is not None else ""
+
+
+class Noted(NamedTuple):
+    """Something that lies among the samples and is no fault: `kind` is hidden, system file or nested folder."""
+
+    key: str
+    kind: str
 
 
 class Aside(NamedTuple):
@@ -30,16 +59,19 @@ def told(key: str) -> str:
 
 
 class Source(Protocol):
-    """Lists samples and reads them; built again from its settings in every process."""
+    """Lists samples and reads them; built again from its settings in every process.
+
+    One whose samples have splits tells by an attribute `splits` (`Splits`) which of them is augmented.
+    """
 
     max_pixels: int
 
-    def scan(self) -> Iterator[Sample | Aside]:
+    def scan(self) -> Iterator[Sample | Aside | Noted]:
         """Yield every sample, and whatever lies among them that is none, in any order."""
         ...
 
     def labels(self) -> list[str]:
-        """Every class, those without samples too."""
+        """Every class of the split that is augmented, those without samples too."""
         ...
 
     def read(self, key: str) -> bytes:
@@ -53,8 +85,15 @@ class Source(Protocol):
 
 BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
+    "table": "augflow.source.table:TableSource",
     "demo": "augflow.source.demo:DemoSource",
 }
+
+
+def splits_of(source: Source) -> Splits | None:
+    """The splits of a source, where it has any."""
+    splits: Splits | None = getattr(source, "splits", None)
+    return splits
 
 
 def open_source(settings: Mapping[str, Any]) -> Source:
@@ -71,5 +110,16 @@ def open_source(settings: Mapping[str, Any]) -> Source:
         raise SourceError(f"source.kind: there is no source '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}.")
     module, _, name = kinds[kind].partition(":")
     arguments = {key: value for key, value in settings.items() if key != "kind"}
-    opened: Source = getattr(importlib.import_module(module), name)(**arguments)
+    build = getattr(importlib.import_module(module), name)
+    signature = inspect.signature(build)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        taken = signature.parameters
+        unknown = next((key for key in arguments if key not in taken), "")
+        raise SourceError(
+            f"source{unknown and f'.{unknown}'}: {error}.{nearest(unknown, taken)} "
+            f"The source '{kind}' takes {', '.join(taken) or 'no settings'}."
+        ) from None
+    opened: Source = build(**arguments)
     return opened

@@ -1,90 +1,157 @@
-"""A folder with a folder of images for each class."""
+"""A folder with a folder of images for each class, or with such a folder for each split."""
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from augflow.errors import ImageError, SourceError
-from augflow.source import Aside, Sample
+from augflow.errors import SourceError, nearest
+from augflow.source import Aside, Noted, Sample, Splits
+from augflow.source.files import grouping, read_file, read_splits
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .mpo".split())
-_DEBRIS = frozenset({"Thumbs.db", "desktop.ini", "ehthumbs.db"})
+SPLITS = frozenset("train val valid validation dev test".split())
+_DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "ehthumbs.db"})
+
+_Place = tuple[int, int]
 
 
 class FolderSource:
     """`root/<class>/**/<image>`; files in folders below a class belong to it. Hidden files are passed over.
 
+    Where every folder at the root is called train, val, valid, validation, dev or test, and holds folders, these are
+    splits and the classes lie in them: `root/<split>/<class>/**/<image>`.
+
     Args:
         root: the folder; read only.
         max_pixels: larger images are set aside before they are decoded.
+        split: the split to augment; train unless said.
+        others: what becomes of the other splits: `omit` leaves them out, `pass` puts them into the sink as they are.
+        group_by: a regular expression with one group over the key. Samples of one group may not lie in two splits.
 
     Raises:
-        SourceError: `root` is no folder, or holds no folder.
+        SourceError: `root` is no folder, holds no folder, or not the splits that are asked for.
     """
 
-    def __init__(self, root: str, max_pixels: int = 100_000_000) -> None:
+    def __init__(
+        self,
+        root: str,
+        max_pixels: int = 100_000_000,
+        split: str | None = None,
+        others: str = "omit",
+        group_by: str | None = None,
+    ) -> None:
         self.root = Path(root)
         self.max_pixels = max_pixels
+        self._group = None if group_by is None else grouping(group_by)
         if not self.root.is_dir():
             raise SourceError(f"source.root: there is no folder {self.root.absolute()}.")
-        self._labels = sorted(
-            entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".") and _is_folder(entry)
-        )
-        if not self._labels:
+        tops = self._folders("")
+        if not tops:
             raise SourceError(
                 f"source.root: {self.root.absolute()} holds no folders. Each class is a folder of images below it."
             )
+        self.splits: Splits | None = None
+        self._classes: dict[str | None, list[str]] = {None: tops}
+        below = {top: self._folders(top) for top in tops} if all(top.lower() in SPLITS for top in tops) else {}
+        if below and all(below.values()):
+            self.splits = read_splits(self._choose(split, tops), others)
+            self._classes = {**below}
+        elif split is not None or others != "omit":
+            asked = f"split={split}" if split is not None else f"others={others}"
+            raise SourceError(f"source.{asked}: {self.root.absolute()} has no splits: {self._why_not(tops, below)}.")
+
+    def _folders(self, below: str) -> list[str]:
+        try:
+            entries = list(os.scandir(self.root / below))
+        except OSError as error:
+            raise SourceError(f"source.root: {error.strerror}: {(self.root / below).absolute()}.") from None
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
+
+    def _choose(self, split: str | None, tops: list[str]) -> str:
+        if split is None:
+            split = next((top for top in tops if top.lower() == "train"), None)
+        if split is None:
+            raise SourceError(f"source.split: {self.root.absolute()} has no train, only {', '.join(tops)}. Name one.")
+        if split not in tops:
+            raise SourceError(
+                f"source.split: {self.root.absolute()} has no split '{split}'.{nearest(str(split), tops)} "
+                f"There are {', '.join(tops)}."
+            )
+        return split
+
+    def _why_not(self, tops: list[str], below: dict[str, list[str]]) -> str:
+        empty = next((top for top in tops if not below.get(top, True)), None)
+        if empty is not None:
+            return f"'{empty}' holds no class folders"
+        stranger = next(top for top in tops if top.lower() not in SPLITS)
+        return f"its folder '{stranger}' is not called {', '.join(sorted(SPLITS))}"
 
     def labels(self) -> list[str]:
-        return list(self._labels)
+        return list(self._classes[self.splits.chosen if self.splits else None])
 
-    def scan(self) -> Iterator[Sample | Aside]:
-        for entry in os.scandir(self.root):
-            if not entry.name.startswith(".") and entry.name not in _DEBRIS and not _is_folder(entry):
-                yield Aside(entry.name, "outside a class", "it lies beside the class folders")
+    def scan(self) -> Iterator[Sample | Aside | Noted]:
+        yield from self._beside("")
+        for split, labels in self._classes.items():
+            left_out = self.splits is not None and split != self.splits.chosen and not self.splits.passes(split)
+            top = "" if split is None else f"{split}/"
+            if top and not left_out:
+                yield from self._beside(top)
+            for label in labels:
+                for item in self._scan(label, f"{top}{label}", split):
+                    if not left_out or isinstance(item, Sample):
+                        yield item
+
+    def _beside(self, top: str) -> Iterator[Aside | Noted]:
+        for entry in os.scandir(self.root / top):
+            key = f"{top}{entry.name}"
+            if noted := _noted(entry.name):
+                yield Noted(key, noted)
+            elif not _is_folder(entry):
+                yield _fault(entry, key) or Aside(key, "outside a class", "it lies beside the class folders")
+
+    def _scan(self, label: str, folder: str, split: str | None) -> Iterator[Sample | Aside | Noted]:
         root = os.stat(self.root)
-        for label in self._labels:
-            yield from self._scan(label, label, ((root.st_dev, root.st_ino),))
-
-    def _scan(self, label: str, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Sample | Aside]:
-        try:
-            seen = os.stat(self.root / folder)
-            entries = list(os.scandir(self.root / folder))
-        except OSError as error:
-            yield Aside(folder, "unreadable", error.strerror or str(error))
-            return
-        if (seen.st_dev, seen.st_ino) in above:
-            yield Aside(folder, "loop", "a link leads back to a folder above it")
-            return
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in _DEBRIS:
+        seen: set[_Place] = set()
+        pending: list[tuple[str, tuple[_Place, ...]]] = [(folder, ((root.st_dev, root.st_ino),))]
+        while pending:
+            below, above = pending.pop()
+            try:
+                place = os.stat(self.root / below)
+                entries = list(os.scandir(self.root / below))
+            except OSError as error:
+                yield Aside(below, "unreadable", error.strerror or str(error))
                 continue
-            key = f"{folder}/{entry.name}"
-            if _is_folder(entry):
-                yield from self._scan(label, key, (*above, (seen.st_dev, seen.st_ino)))
-            elif entry.is_symlink() and not os.path.exists(entry.path):
-                yield Aside(key, "unreadable", "a link that leads nowhere")
-            elif not entry.is_file():
-                yield Aside(key, "not a file", "neither a regular file nor a folder")
-            elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
-                yield Aside(key, "not an image", "its ending is none of an image's")
-            else:
-                yield Sample(label, key)
+            here = (place.st_dev, place.st_ino)
+            if here in above:
+                yield Aside(below, "loop", "a link leads back to a folder above it")
+                continue
+            if here in seen:
+                yield Aside(below, "linked twice", "a link leads to a folder of this class that is there already")
+                continue
+            seen.add(here)
+            for entry in sorted(entries, key=_links_last):
+                key = f"{below}/{entry.name}"
+                if noted := _noted(entry.name):
+                    yield Noted(key, noted)
+                elif _is_folder(entry):
+                    yield Noted(key, "nested folder")
+                    pending.append((key, (*above, here)))
+                elif fault := _fault(entry, key):
+                    yield fault
+                elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+                    yield Aside(key, "not an image", "its ending is none of an image's")
+                elif self._group is None:
+                    yield Sample(label, key, split)
+                elif group := self._group(key):
+                    yield Sample(label, key, split, group)
+                else:
+                    yield Aside(key, "no group", "source.group_by finds no group in its key")
 
     def read(self, key: str) -> bytes:
-        try:
-            with open(self.root / key, "rb", opener=_open_without_waiting) as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise ImageError("not a file", "neither a regular file nor a folder")
-                if status.st_size > self.max_pixels * 8 + 1_000_000:
-                    raise ImageError("too large", f"{status.st_size} bytes")
-                return file.read()
-        except OSError as error:
-            raise ImageError("unreadable", error.strerror or str(error)) from error
+        return read_file(self.root / key, self.max_pixels)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -94,5 +161,24 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def _noted(name: str) -> str:
+    """What a file or folder is that is passed over, or nothing."""
+    if name in _DEBRIS:
+        return "system file"
+    return "hidden" if name.startswith(".") else ""
+
+
+def _fault(entry: os.DirEntry[str], key: str) -> Aside | None:
+    """Why what is no folder cannot be read either."""
+    try:
+        if entry.is_file():
+            return None
+        if entry.is_symlink():
+            os.stat(entry.path)
+    except FileNotFoundError:
+        return Aside(key, "dangling link", "it leads to nothing")
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return Aside(key, "loop", "a link leads to itself")
+        return Aside(key, "unreadable", error.strerror or str(error))
+    return Aside(key, "not a file", "neither a regular file nor a folder")

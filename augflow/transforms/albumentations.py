@@ -19,7 +19,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from augflow.errors import RecipeError, nearest
+from augflow.symmetry import Breaks
 from augflow.transform import Image, Params, Rng, Size
+from augflow.transforms.albumentations_symmetry import breaks_of
 
 _BOXES = "needs bounding boxes, which a classification dataset does not have"
 _MASK = "needs a mask of the image, which a classification dataset does not have"
@@ -92,6 +94,10 @@ class Adapted:
             except Exception as error:
                 raise RecipeError(f"albumentations.{self.name}: {_sentence(error)}") from error
         self.arguments: Mapping[str, Any] = MappingProxyType(_plain({**_defaults(self.target), **arguments}))
+
+    @property
+    def breaks(self) -> Breaks:
+        return breaks_of(self.name, self.arguments)
 
     def __repr__(self) -> str:
         return f"albumentations.{self.name}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"

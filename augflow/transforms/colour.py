@@ -14,6 +14,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow.symmetry import Breaks
 from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span, uniform
 
 _Strength: TypeAlias = Annotated[float, at.Ge(-1), at.Le(1)]
@@ -48,6 +49,7 @@ class BrightnessContrast:
     contrast: _StrengthLimit = 0.2
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
@@ -69,6 +71,7 @@ class Gamma:
     gamma: _GammaRange = (0.8, 1.25)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"gamma": math.exp(uniform(rng, math.log(self.gamma[0]), math.log(self.gamma[1])))}
@@ -91,6 +94,10 @@ class HueSaturation:
 
     version: ClassVar[int] = 1
     colour_only: ClassVar[bool] = True
+
+    @property
+    def breaks(self) -> Breaks:
+        return ("colour",) if any(span(self.hue)) or span(self.saturation)[0] <= -1 else ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
@@ -125,6 +132,10 @@ class ChannelShift:
 
     version: ClassVar[int] = 1
 
+    @property
+    def breaks(self) -> Breaks:
+        return ("colour",) if self.limit not in (0, (0, 0)) else ()
+
     def draw(self, rng: Rng, size: Size) -> Params:
         low, high = (-self.limit, self.limit) if isinstance(self.limit, int) else self.limit
         return {"shift": rng.integers(low, high + 1, size=3).tolist()}
@@ -138,6 +149,7 @@ class Gray:
     """Replace red, green and blue by their luma; the three channels stay. ITU-R BT.601: 0.299, 0.587, 0.114."""
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     p: ClassVar[float] = 0.5
     colour_only: ClassVar[bool] = True
 
@@ -163,6 +175,7 @@ class Posterize:
     bits: _BitsRange = (4, 6)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"bits": int(rng.integers(self.bits[0], self.bits[1] + 1))}
@@ -181,6 +194,7 @@ class Solarize:
     threshold: _ThresholdRange = (128, 192)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"threshold": int(rng.integers(self.threshold[0], self.threshold[1] + 1))}
@@ -194,6 +208,7 @@ class Equalize:
     """Spread each channel's values evenly over the range, as Pillow's `ImageOps.equalize`."""
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     p: ClassVar[float] = 0.5
 
     def draw(self, rng: Rng, size: Size) -> Params:
@@ -213,6 +228,7 @@ class Autocontrast:
     cutoff: _Percent = 0.0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     p: ClassVar[float] = 0.5
 
     def draw(self, rng: Rng, size: Size) -> Params:
@@ -227,6 +243,7 @@ class Invert:
     """Turn every value v into 255 - v, as a negative does."""
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     p: ClassVar[float] = 0.5
 
     def draw(self, rng: Rng, size: Size) -> Params:

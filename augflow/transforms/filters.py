@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, TypeAlias
 import annotated_types as at
 import numpy as np
 
+from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Image, Params, Rng, ShareRange, Size, uniform
 
 _Sigma: TypeAlias = Annotated[float, at.Ge(0), at.Le(20)]
@@ -27,6 +28,7 @@ class Sharpen:
     amount: ShareRange = (0.2, 0.8)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"amount": uniform(rng, *self.amount)}
@@ -50,6 +52,7 @@ class Blur:
     sigma: _SigmaRange = (0.5, 1.5)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"sigma": uniform(rng, *self.sigma)}
@@ -72,6 +75,7 @@ class JpegArtefacts:
     quality: _QualityRange = (40, 80)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"quality": int(rng.integers(self.quality[0], self.quality[1] + 1))}

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import annotated_types as at
 import numpy as np
 
+from augflow.symmetry import Breaks, turned
 from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Size, span, uniform
 
 _Angle: TypeAlias = Annotated[float, at.Ge(-180), at.Le(180)]
@@ -41,6 +42,11 @@ class Flip:
     version: ClassVar[int] = 1
     p: ClassVar[float] = 0.5
 
+    @property
+    def breaks(self) -> Breaks:
+        by_axis: dict[str, Breaks] = {"horizontal": ("handedness",), "both": ("orientation",)}
+        return by_axis.get(self.axis, ("handedness", "orientation"))
+
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"axis": _AXES[int(rng.integers(3))] if self.axis == "any" else self.axis}
 
@@ -61,6 +67,7 @@ class Transpose:
     """Swap rows and columns: a mirror along the diagonal from the top left; width and height change places."""
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("handedness", "orientation")
     p: ClassVar[float] = 0.5
 
     def draw(self, rng: Rng, size: Size) -> Params:
@@ -84,6 +91,10 @@ class QuarterTurns:
     turns: Annotated[tuple[Annotated[int, at.Ge(0), at.Le(3)], ...], at.MinLen(1), at.MaxLen(16)] = (0, 1, 2, 3)
 
     version: ClassVar[int] = 1
+
+    @property
+    def breaks(self) -> Breaks:
+        return ("orientation",) if any(self.turns) else ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"turns": self.turns[int(rng.integers(len(self.turns)))]}
@@ -115,6 +126,10 @@ class Rotate:
 
     version: ClassVar[int] = 1
 
+    @property
+    def breaks(self) -> Breaks:
+        return turned(*span(self.limit))
+
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"angle": uniform(rng, *span(self.limit))}
 
@@ -136,6 +151,7 @@ class Shift:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
@@ -158,6 +174,7 @@ class Shear:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
@@ -181,6 +198,7 @@ class Zoom:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         x, y = _factor(rng, self.scale), _factor(rng, self.scale)
@@ -207,6 +225,10 @@ class Affine:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+
+    @property
+    def breaks(self) -> Breaks:
+        return turned(*span(self.rotate))
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
@@ -236,6 +258,7 @@ class Perspective:
     scale: _InwardRange = (0.02, 0.1)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         share = uniform(rng, *self.scale)

@@ -15,6 +15,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Image, Params, Rng, Share, ShareRange, Size, uniform
 
 _Photons: TypeAlias = Annotated[float, at.Ge(0.01), at.Le(50)]
@@ -40,6 +41,7 @@ class PoissonNoise:
     scale: Annotated[tuple[_Photons, _Photons], Ascending] = (1.0, 1.0)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         low, high = self.scale
@@ -74,6 +76,7 @@ class GaussianNoise:
     sigma: Annotated[tuple[_Levels, _Levels], Ascending] = (2.0, 10.0)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"sigma": uniform(rng, *self.sigma), "seed": _seed(rng)}
@@ -94,6 +97,7 @@ class SpeckleNoise:
     sigma: Annotated[tuple[_Relative, _Relative], Ascending] = (0.05, 0.15)
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"sigma": uniform(rng, *self.sigma), "seed": _seed(rng)}
@@ -116,6 +120,7 @@ class SaltAndPepper:
     salt: Share = 0.5
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {"amount": uniform(rng, *self.amount), "salt": float(self.salt), "seed": _seed(rng)}
@@ -170,7 +175,8 @@ def _look_up() -> Callable[..., Any]:
 def _normal_quantiles() -> NDArray[np.float32]:
     """The standard normal's quantiles in the middle of 65,536 equally likely intervals (up to ±4.3)."""
     quantile = NormalDist().inv_cdf
-    return np.array([quantile((i + 0.5) / _OUTCOMES) for i in range(_OUTCOMES)], np.float32)
+    lower = np.array([quantile((i + 0.5) / _OUTCOMES) for i in range(_OUTCOMES // 2)], np.float32)
+    return np.concatenate([lower, -lower[::-1]])
 
 
 @lru_cache(maxsize=64)

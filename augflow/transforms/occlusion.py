@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import annotated_types as at
 import numpy as np
 
+from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Fill, Image, Params, Rng, Share, ShareRange, Size, uniform
 
 _Count: TypeAlias = Annotated[int, at.Ge(0), at.Le(100)]
@@ -35,6 +36,7 @@ class Erase:
     fill: Fill | Literal["random", "mean"] = "mean"
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         low, high = self.count
@@ -86,6 +88,7 @@ class GridDrop:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         period = max(2, round(uniform(rng, *self.unit) * min(size)))

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import annotated_types as at
 import numpy as np
 
+from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Share, Size
 
 _Area: TypeAlias = Annotated[float, at.Ge(0.01), at.Le(1)]
@@ -32,6 +33,7 @@ class Pad:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         shares = self.share if isinstance(self.share, tuple) else (self.share,) * 4
@@ -60,6 +62,7 @@ class Crop:
     position: Literal["random", "centre"] = "random"
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         area, y, x = rng.random(3).tolist()
@@ -94,6 +97,7 @@ class RandomResizedCrop:
     size: _PixelSize = None
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
         result = {"to": list(size if self.size is None else _both(self.size))}

@@ -38,6 +38,9 @@ class Work:
                 log.write(f"{number} {os.getpid()}\\n")
         if what == "exit":
             os._exit(1)
+        if what == "later":
+            time.sleep(self.spec["sleep"])
+            os._exit(1)
         if what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if what == "once" and not os.path.exists(self.spec["mark"]):
@@ -114,12 +117,12 @@ def test_only_what_kills_its_worker_is_lost(how: str, bad: list[int], work: Buil
 
 def test_no_batch_is_forgotten_when_a_worker_dies_while_results_are_taken(work: Build) -> None:
     """The pool may break between two results; what is handed out just then must not be lost."""
-    items = does(40, exit=[1], sleep=[0])
+    items = does(40, later=[1])
     found = {}
-    for item, result in LocalExecutor(2).run(work(sleep=0.2), items):
+    for item, result in LocalExecutor(2).run(work(sleep=0.3), items):
         found[item] = result
-        if len(found) <= 3:
-            time.sleep(0.5)
+        if len(found) == 1:
+            time.sleep(1)
     assert set(found) == set(items)
     assert [item[0] for item, result in found.items() if isinstance(result, Lost)] == [1]
 

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import annotated_types as at
 import numpy as np
 
+from augflow.symmetry import Breaks
 from augflow.transform import Border, Fill, Image, Params, Rng, Size
 from augflow_policies.operations import carry_out, operation, sign
 
@@ -50,6 +51,7 @@ class AugMix:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     geometric: ClassVar[bool] = True
 
     def draw(self, rng: Rng, size: Size) -> Params:

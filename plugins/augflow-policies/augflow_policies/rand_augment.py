@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 import annotated_types as at
 
+from augflow.symmetry import Breaks
 from augflow.transform import Border, Fill, Image, Params, Rng, Size
 from augflow_policies.operations import OPERATIONS, carry_out, operation, sign
 
@@ -32,6 +33,7 @@ class RandAugment:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour",)
     geometric: ClassVar[bool] = True
 
     def draw(self, rng: Rng, size: Size) -> Params:

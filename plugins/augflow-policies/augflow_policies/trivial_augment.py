@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from augflow.symmetry import Breaks
 from augflow.transform import Border, Fill, Image, Params, Rng, Size
 from augflow_policies.operations import OPERATIONS, carry_out, operation, sign
 
@@ -24,6 +25,7 @@ class TrivialAugment:
     fill: Fill = 0
 
     version: ClassVar[int] = 1
+    breaks: ClassVar[Breaks] = ("colour", "orientation")
     geometric: ClassVar[bool] = True
 
     def draw(self, rng: Rng, size: Size) -> Params:

@@ -1,0 +1,71 @@
+"""What sources on disk share: reading a file safely, samples in groups, splits as they are asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from augflow.errors import ImageError, SourceError, nearest
+from augflow.source import Splits
+
+OTHERS = ("omit", "pass")
+
+
+def read_file(path: Path, max_pixels: int) -> bytes:
+    """Read a regular file that may hold an image of so many pixels.
+
+    Raises:
+        ImageError: `not a file`, `too large` or `unreadable`.
+    """
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("not a file", "neither a regular file nor a folder")
+            if status.st_size > max_pixels * 8 + 1_000_000:
+                raise ImageError("too large", f"{status.st_size} bytes")
+            return file.read()
+    except OSError as error:
+        raise ImageError("unreadable", error.strerror or str(error)) from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_splits(chosen: Any, others: Any) -> Splits:
+    """The settings `split` and `others`, checked.
+
+    Raises:
+        SourceError: `others` is neither omit nor pass.
+    """
+    if others not in OTHERS:
+        raise SourceError(f"source.others: '{others}' is neither omit nor pass.{nearest(str(others), OTHERS)}")
+    return Splits(str(chosen), others)
+
+
+def grouping(group_by: str) -> Callable[[str], str | None]:
+    """Compile `group_by`, a regular expression with one group over the key; None is said of a key that has none.
+
+    Raises:
+        SourceError: it is no such expression.
+    """
+    try:
+        pattern = re.compile(group_by)
+    except (re.error, TypeError) as error:
+        raise SourceError(f"source.group_by: {group_by!r} is no regular expression: {error}.") from None
+    if pattern.groups != 1:
+        raise SourceError(
+            f"source.group_by: {group_by!r} has {pattern.groups} groups in brackets, not one. It is a regular "
+            r"expression over a sample's key, such as '/(patient\d+)_', whose one group names the sample's group."
+        )
+
+    def group(key: str) -> str | None:
+        found = pattern.search(key)
+        return found[1] or None if found else None
+
+    return group
