@@ -52,10 +52,10 @@ class Checker:
                         held = hashlib.file_digest(file, "sha256").hexdigest()
         except ImageError as error:
             return Look(error.kind, path, error.detail) if sha256 else None
-        if held == sha256:
-            return None
         if not sha256:
             return Look("", path, "", held)
+        if (found, held) == (size, sha256):
+            return None
         detail = f"{found} bytes, and its record says {size}" if found != size else "its bytes are not those recorded"
         return Look("changed", path, detail, held)
 

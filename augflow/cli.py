@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from augflow.config import Settings
 
-VERBS = ("scan", "plan", "run", "verify", "replay", "transforms", "recipes", "schema")
+VERBS = ("scan", "plan", "run", "verify", "replay", "check", "diff", "transforms", "recipes", "import", "schema")
 
 OVERVIEW = """\
 augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.
@@ -93,14 +93,19 @@ def _stop_on_terminate() -> None:
 
 def _summary(verb: str) -> str:
     """The first line of a verb's docstring, without importing the verb."""
-    with open(f"{__file__.removesuffix('cli.py')}verbs/{verb}.py", encoding="utf-8") as lines:
+    with open(f"{__file__.removesuffix('cli.py')}verbs/{_file(verb)}.py", encoding="utf-8") as lines:
         return lines.readline().strip().strip('"')
+
+
+def _file(verb: str) -> str:
+    """A verb's module; one that is a word of Python's own has an underscore after it."""
+    return "import_" if verb == "import" else verb
 
 
 def _module(verb: str) -> ModuleType:
     from importlib import import_module
 
-    return import_module(f"augflow.verbs.{verb}")
+    return import_module(f"augflow.verbs.{_file(verb)}")
 
 
 def _run(module: ModuleType, verb: str, typed: list[str]) -> int:

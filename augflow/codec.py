@@ -97,6 +97,8 @@ class Opened:
         """
         if self.reduced:
             self.reduced(8)
+        else:
+            self.whole()
 
 
 def open_image(data: bytes, max_pixels: int) -> Opened:
@@ -132,7 +134,10 @@ def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
         return _orient(image[..., 0] if gray else image, turned)
 
     size = Size(width, height) if turned >= 5 else Size(height, width)
-    return Opened(size, gray, "JPEG", (f"orientation {turned} applied",) if turned > 1 else (), load, lambda: load(1))
+    notes = (f"orientation {turned} applied",) if turned > 1 else ()
+    # Mirrored, a last block that the side does not fill would come first and move all the others.
+    aligned = turned in (1, 5) or height % 8 == width % 8 == 0
+    return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
 
 
 def _orientation(data: bytes) -> int:

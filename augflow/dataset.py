@@ -80,11 +80,11 @@ class Dataset:
         try:
             found = json.loads((self.root / RUN).read_bytes())
         except FileNotFoundError:
-            raise DatasetError("no run.json", RUN, f"it is missing; {self._mend}") from None
+            raise DatasetError("no run.json", RUN, f"it is missing{self._so}") from None
         except _UNREADABLE as error:
-            raise DatasetError("unreadable run.json", RUN, f"{error}; {self._mend}") from None
+            raise DatasetError("unreadable run.json", RUN, f"{error}{self._so}") from None
         if not isinstance(found, dict) or not isinstance(found.get("source"), dict):
-            raise DatasetError("unreadable run.json", RUN, f"it is not as augflow writes it; {self._mend}")
+            raise DatasetError("unreadable run.json", RUN, "it is not as augflow writes it")
         _demand_format(str(found.get("format")), RUN)
         return found
 
@@ -96,20 +96,20 @@ class Dataset:
         try:
             file = pq.ParquetFile(self.root / LEDGER)
         except FileNotFoundError:
-            raise DatasetError("no ledger", LEDGER, f"it is missing; {self._mend}") from None
+            raise DatasetError("no ledger", LEDGER, f"it is missing{self._so}") from None
         except _UNREADABLE as error:
-            raise DatasetError("unreadable ledger", LEDGER, f"{error}; {self._mend}") from None
+            raise DatasetError("unreadable ledger", LEDGER, f"{error}{self._so}") from None
         found = (file.schema_arrow.metadata or {}).get(b"augflow.ledger")
         if found is None:
-            raise DatasetError("unreadable ledger", LEDGER, f"augflow did not write it; {self._mend}")
+            raise DatasetError("unreadable ledger", LEDGER, "augflow did not write it")
         _demand_format(found.decode(errors="replace"), LEDGER)
         if not file.schema_arrow.equals(ledger.schema()):
-            raise DatasetError("edited ledger", LEDGER, f"its columns are not those of a ledger; {self._mend}")
+            raise DatasetError("edited ledger", LEDGER, "its columns are not those of a ledger")
         return file
 
     @property
-    def _mend(self) -> str:
-        return "the run is unfinished: the same `augflow run` goes on" if self.unfinished else "`augflow run` mends it"
+    def _so(self) -> str:
+        return ": the run is unfinished, and the same command goes on" if self.unfinished else ""
 
     def table(self, *columns: str) -> pa.Table:
         """Columns of the ledger."""
@@ -148,12 +148,12 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise DatasetError("unreadable ledger", LEDGER, f"{error}; `augflow run` mends it") from error
+        raise DatasetError("unreadable ledger", LEDGER, str(error)) from error
 
 
 def _demand_format(found: str, file: str) -> None:
     if not found.isdecimal():
-        raise DatasetError(f"unreadable {_name(file)}", file, f"its format is called {found!r}; `augflow run` mends it")
+        raise DatasetError(f"unreadable {_name(file)}", file, f"its format is called {found!r}")
     if int(found) > int(ledger.FORMAT):
         known = f"its format is {found}, and this version of augflow reads formats up to {ledger.FORMAT}"
         raise DatasetError(f"newer {_name(file)}", file, f"{known}: upgrade augflow")
@@ -250,7 +250,7 @@ def read_sample(source: Source, key: str) -> bytes:
     Raises:
         ImageError: it cannot be read.
     """
-    if not is_inside(key):
+    if not is_inside(key) and not getattr(source, "outside", False):
         raise ImageError("unreadable", "its key leads out of the source")
     try:
         return source.read(key)

@@ -160,11 +160,9 @@ def _other_chains(document: Document, registry: Registry, where: Shelves) -> dic
         name = pending.pop()
         if name in found or name in registry or not strict.NAME.fullmatch(name):
             continue
-        try:
-            found[name] = strict.load(where.find("chain", name, document.path), "chain").data
-        except RecipeError:
-            continue
-        pending += _named(found[name])
+        for file in where.all_of("chain", name, document.path)[:1]:
+            found[name] = strict.examine(strict.content(file), "chain", str(file))[0].data
+            pending += _named(found[name])
     return found
 
 

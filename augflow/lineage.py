@@ -41,10 +41,12 @@ class Lineage:
         """File, line and column of a key, or of what holds it."""
         for depth in range(len(keypath), 0, -1):
             key = tuple(keypath[:depth])
+            if depth == 1 and (pulled := self._pulled(keypath)):
+                return pulled
             for layer in reversed(self.layers):
                 if key[: len(layer.at)] == layer.at and (mark := layer.document.marks.get(key[len(layer.at) :])):
                     return layer.document.path, *mark
-        return self._pulled(keypath) or (self.layers[-1].document.path, 1, 1)
+        return self.layers[-1].document.path, 1, 1
 
     def _pulled(self, keypath: Sequence[str]) -> tuple[str, int, int] | None:
         """Where a chain is pulled in."""
@@ -74,6 +76,7 @@ class Shelves:
 
     def __init__(self, roots: Sequence[Traversable]) -> None:
         self.roots = roots
+        self._known: dict[tuple[Kind, str], list[str]] = {}
 
     def find(self, kind: Kind, name: str, by: str) -> Traversable:
         """Find a recipe or chain that the file `by` names.
@@ -81,18 +84,22 @@ class Shelves:
         Raises:
             RecipeError: there is none of that name, or there are two.
         """
+        found = self.all_of(kind, name, by)
+        if len(found) > 1:
+            raise RecipeError(f"Two {kind}s are called '{name}': {found[0]} and {found[1]}. Rename one.")
+        if not found:
+            known = self._names(kind, by)
+            raise RecipeError(f"No {kind} is called '{name}'.{nearest(name, known)} There are {', '.join(known)}.")
+        return found[0]
+
+    def all_of(self, kind: Kind, name: str, by: str) -> list[Traversable]:
+        """Every recipe or chain of a name, but for the file `by` itself."""
         found: dict[str, Traversable] = {}
         for folder in self._folders(kind, by):
             file = folder.joinpath(*f"{name}.yaml".split("/"))
             if file.is_file() and _same(file) != _same(Path(by)):
                 found.setdefault(_same(file), file)
-        if len(found) > 1:
-            first, second = list(found.values())[:2]
-            raise RecipeError(f"Two {kind}s are called '{name}': {first} and {second}. Rename one.")
-        if not found:
-            known = sorted(set(self._names(kind, by)))
-            raise RecipeError(f"No {kind} is called '{name}'.{nearest(name, known)} There are {', '.join(known)}.")
-        return next(iter(found.values()))
+        return list(found.values())
 
     def _folders(self, kind: Kind, by: str) -> Iterator[Traversable]:
         for root in self.roots:
@@ -106,14 +113,15 @@ class Shelves:
                 return
         yield folder / kind
 
-    def _names(self, kind: Kind, by: str) -> Iterator[str]:
-        for folder in self._folders(kind, by):
-            if isinstance(folder, Path):
-                yield from (
-                    catalogue.choices(folder.name, [folder.parent])
-                    if folder.name == kind
-                    else (file.stem for file in folder.glob("*.yaml") if file != Path(by).absolute())
-                )
+    def _names(self, kind: Kind, by: str) -> list[str]:
+        if (kind, by) not in self._known:
+            folders = [folder for folder in self._folders(kind, by) if isinstance(folder, Path)]
+            named = {
+                name for folder in folders if folder.name == kind for name in catalogue.choices(kind, [folder.parent])
+            }
+            beside = {file.stem for folder in folders if folder.name != kind for file in folder.glob("*.yaml")}
+            self._known[kind, by] = sorted(named | (beside - {Path(by).stem}))
+        return self._known[kind, by]
 
 
 def shelves() -> Shelves:

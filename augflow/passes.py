@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from augflow.chain import Chain, Node, OneOf, Step
 from augflow.render import Render
+from augflow.transform import Border, Fill
+
+_Edge: TypeAlias = tuple[Border, Fill]
+_Pass: TypeAlias = tuple[str, _Edge | None, list[str]]
 
 
 def passes_of(chain: Chain, render: Render) -> list[str]:
     """One line for each pass over the pixels, when every step fires."""
-    passes: list[tuple[str, str | None, list[str]]] = []
+    passes: list[_Pass] = []
     if chain.fold < 0:
         _add_render(passes, render)
     for number, step in enumerate(chain.steps):
@@ -29,7 +34,7 @@ _PASSES = {
 }
 
 
-def _add(passes: list[tuple[str, str | None, list[str]]], way: str, border: str | None, name: str) -> None:
+def _add(passes: list[_Pass], way: str, border: _Edge | None, name: str) -> None:
     if passes and way in ("geometry", "point-wise") and passes[-1][0] == way:
         _, known, names = passes[-1]
         if border is None or known is None or border == known:
@@ -38,19 +43,22 @@ def _add(passes: list[tuple[str, str | None, list[str]]], way: str, border: str 
     passes.append((way, border, [name]))
 
 
-def _add_render(passes: list[tuple[str, str | None, list[str]]], render: Render) -> None:
+def _add_render(passes: list[_Pass], render: Render) -> None:
     if render.size is not None:
         size = render.size if isinstance(render.size, int) else "×".join(map(str, render.size))
-        _add(passes, "geometry", render.border if render.fit == "pad" else None, f"render to {size} ({render.fit})")
+        edge = (render.border, render.fill) if render.fit == "pad" else None
+        _add(passes, "geometry", edge, f"render to {size} ({render.fit})")
 
 
-def _ways(step: Node) -> Iterator[tuple[str, str | None, str]]:
+def _ways(step: Node) -> Iterator[tuple[str, _Edge | None, str]]:
     if isinstance(step, OneOf):
         yield "drawn", None, f"{step.name} ({', '.join(option.name for option in step.options)})"
     elif isinstance(step, Step):
         way = "geometry" if hasattr(step.transform, "matrix") else "pixel-wise"
         way = "point-wise" if hasattr(step.transform, "table") else way
-        yield way, getattr(step.transform, "border", None), step.name if step.p == 1 else f"{step.name} (p {step.p:g})"
+        border = getattr(step.transform, "border", None)
+        edge = (border, getattr(step.transform, "fill", 0)) if border else None
+        yield way, edge, step.name if step.p == 1 else f"{step.name} (p {step.p:g})"
     else:
         for inner in step.steps:
             yield from _ways(inner)

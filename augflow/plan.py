@@ -23,12 +23,14 @@ from augflow.census import Census, Keys
 from augflow.draw import Streams, digest
 from augflow.errors import RecipeError, nearest
 from augflow.recipe import Recipe, Rule
-from augflow.source import told
+from augflow.source import Splits, told
 
 ORIGINAL = 0
 """The copy number of an original; copies count from 1."""
 
 _LONGEST_STEM = 120
+_LONGEST_NAME = 255
+_LONGEST_SUFFIX = 8
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]")
 
 
@@ -39,6 +41,8 @@ class Unit(NamedTuple):
     key: str
     first: int
     end: int
+    split: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ class Plan:
 
     def __init__(self, recipe: Recipe, census: Census) -> None:
         self.recipe = recipe
-        self._keys = census.classes
-        self._turns: dict[str, NDArray[np.int64]] = {}
+        self._census = census
+        self._turns: dict[tuple[str | None, str], NDArray[np.int64]] = {}
         for label in recipe.classes:
             if label not in census.classes:
                 raise RecipeError(
@@ -115,30 +119,59 @@ class Plan:
         return ClassPlan(label, rule, has, target, originals, copies)
 
     @property
+    def split(self) -> str | None:
+        """The split that is augmented, where the source has splits."""
+        return self._census.split
+
+    @property
+    def passed(self) -> dict[str, dict[str, int]]:
+        """Split → class → images that go into the result as they are."""
+        return {split: dict(sorted(other.counts.items())) for split, other in sorted(self._census.others.items())}
+
+    @property
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """Split → class → images that are left out."""
+        return {split: dict(sorted(counts.items())) for split, counts in sorted(self._census.left_out.items())}
+
+    @property
     def outputs(self) -> int:
-        return sum(plan.result for plan in self.classes.values())
+        passed = sum(other.total for other in self._census.others.values())
+        return sum(plan.result for plan in self.classes.values()) + passed
 
     @property
     def falls_short(self) -> bool:
         return any(plan.shortfall for plan in self.classes.values())
 
     def units(self) -> Iterator[Unit]:
-        """Every sample that something is made of, class by class, in the order in which samples take turns."""
+        """Every sample that something is made of, class by class, in the order in which samples take turns.
+
+        After them come those of the splits that pass.
+        """
         for plan in self.classes.values():
-            yield from self._units(plan, self._keys[plan.label])
+            yield from self._units(plan, self._census.classes[plan.label])
+        for split, other in sorted(self._census.others.items()):
+            for label, keys in sorted(other.classes.items()):
+                groups = other.groups.get(label)
+                for index in self._order(split, label, keys):
+                    yield Unit(label, keys[index], ORIGINAL, ORIGINAL + 1, split, groups[index] if groups else None)
 
     def _units(self, plan: ClassPlan, keys: Keys) -> Iterator[Unit]:
         if not plan.has:
             return
         rounds, further = divmod(plan.copies, plan.has)
         first = ORIGINAL + 1 if self.recipe.originals == "omit" else ORIGINAL
-        if plan.label not in self._turns:
-            self._turns[plan.label] = keys.ranked(self.recipe.seed)
-        for place, index in enumerate(self._turns[plan.label].tolist()):
+        split, groups = self.split, self._census.groups.get(plan.label)
+        for place, index in enumerate(self._order(split, plan.label, keys)):
             end = 1 + rounds + (place < further)
             start = first if place < plan.originals or first else ORIGINAL + 1
             if start < end:
-                yield Unit(plan.label, keys[index], start, end)
+                yield Unit(plan.label, keys[index], start, end, split, groups[index] if groups else None)
+
+    def _order(self, split: str | None, label: str, keys: Keys) -> list[int]:
+        if (split, label) not in self._turns:
+            self._turns[split, label] = keys.ranked(self.recipe.seed)
+        order: list[int] = self._turns[split, label].tolist()
+        return order
 
     @cached_property
     def digest(self) -> str:
@@ -146,22 +179,33 @@ class Plan:
         parts: list[str | int] = [self.recipe.digest]
         for plan in self.classes.values():
             parts += [plan.label, plan.has, plan.originals, plan.copies]
-        parts += itertools.chain.from_iterable((unit.key, unit.first, unit.end) for unit in self.units())
+        parts += itertools.chain.from_iterable(
+            (unit.key, unit.first, unit.end, *(part for part in unit[4:] if part is not None)) for unit in self.units()
+        )
         return digest(*parts).hex()
 
 
 class Namer:
     """Name, chain and key of every output, from nothing but recipe, sample and copy number."""
 
-    def __init__(self, recipe: Recipe, digests: Mapping[str, str]) -> None:
+    def __init__(self, recipe: Recipe, digests: Mapping[str, str], splits: Splits | None = None) -> None:
         self._recipe = recipe
+        self._splits = splits
         self._suffix = recipe.render.suffix
         chains: list[tuple[str | None, str]] = [(None, ""), *digests.items()]
         self._how = {name: digest(recipe.seed, repr(recipe.render), made).hex() for name, made in chains}
 
+    def passes(self, split: str | None) -> bool:
+        """Whether samples of a split go into the sink as they are."""
+        return self._splits is not None and self._splits.passes(split)
+
+    def verbatim(self, unit: Unit, copy: int) -> bool:
+        """Whether this output is the sample's own bytes."""
+        return (copy == ORIGINAL and self._recipe.originals == "keep") or self.passes(unit.split)
+
     def chain(self, unit: Unit, copy: int) -> str | None:
         """The chain that makes this output; None for an original that goes through none."""
-        if copy == ORIGINAL and self._recipe.originals != "augment":
+        if self.verbatim(unit, copy) or (copy == ORIGINAL and self._recipe.originals != "augment"):
             return None
         chains = self._recipe.rule_for(unit.label).chains
         if len(chains) == 1:
@@ -173,18 +217,37 @@ class Namer:
 
     def name(self, unit: Unit, copy: int, chain: str | None) -> tuple[str, str]:
         """Return the output's key (of all that decides its pixels) and its path below the sink."""
-        verbatim = copy == ORIGINAL and self._recipe.originals == "keep"
+        verbatim = self.verbatim(unit, copy)
         how = "verbatim" if verbatim else self._how[chain]
-        told_of = f"{copy} {how} {unit.label}\0{unit.key}".encode("utf-8", "surrogateescape")
-        key = blake2b(told_of, digest_size=8).hexdigest()
+        told_of = f"{copy} {how} {unit.label}\0{unit.key}"
+        if unit.split is not None or unit.group is not None:
+            told_of += f"\0{unit.split}\0{unit.group}"
+        key = blake2b(told_of.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
         stem, suffix = _stem(unit.key)
-        return key, f"{told(unit.label)}/{stem}-{copy:03d}-{key}{suffix if verbatim else self._suffix}"
+        folder = self.folder(unit.label, unit.split)
+        return key, f"{folder}/{stem}-{copy:03d}-{key}{suffix if verbatim else self._suffix}"
+
+    def folder(self, label: str, split: str | None) -> str:
+        """The folder of a class below the sink."""
+        name = _folder(label)
+        return f"{self._splits.folder(split)}{name}" if self._splits else name
+
+
+@lru_cache(maxsize=1024)
+def _folder(label: str) -> str:
+    """A class's name as a folder has it: one that grows too long by being written out ends in a digest instead."""
+    name = told(label)
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    return f"{name.encode()[:_LONGEST_STEM].decode(errors='ignore')}~{digest(name).hex()[:16]}"
 
 
 @lru_cache(maxsize=1024)
 def _stem(key: str) -> tuple[str, str]:
     """A sample's name as a part of its outputs' names, and its ending."""
     stem, suffix = os.path.splitext(key.rpartition("/")[2])
+    if len(suffix) > _LONGEST_SUFFIX or not suffix[1:].isalnum() or not suffix.isascii():
+        stem, suffix = stem + suffix, ""
     stem = _UNSAFE.sub("_", stem).lstrip("._-") or "image"
     while len(os.fsencode(stem)) > _LONGEST_STEM:
         stem = stem[:-1]

@@ -1,7 +1,8 @@
 """JSON Schema (draft 2020-12) of recipes and chains, for editors and for validators other than ours.
 
 It knows every installed transform's arguments. What it cannot say (that a pair ascends, that a chain is there, that
-two arguments fit together) `recipe_reader` says. Nothing that the reader accepts is refused by the schema.
+two arguments fit together, that null has something to drop) `recipe_reader` says. Nothing that a run accepts is refused
+by the schema.
 """
 
 from __future__ import annotations
@@ -88,12 +89,12 @@ def _recipe_properties() -> Schema:
         "classes": {
             "type": ["object", "null"],
             "description": "Rules for one class, by its name.",
-            "additionalProperties": {"type": "object", "properties": _rule(), "additionalProperties": False},
+            "additionalProperties": {"type": ["object", "null"], "properties": _rule(), "additionalProperties": False},
         },
         "chains": {
             "type": ["object", "null"],
             "description": "Chains by name.",
-            "additionalProperties": {"$ref": "#/$defs/chain"},
+            "additionalProperties": {"anyOf": [{"$ref": "#/$defs/chain"}, {"type": "null"}]},
         },
         "render": {
             "type": ["object", "null"],
@@ -136,7 +137,7 @@ def _rule(aim: str | None = None, surplus: str | None = None, copies: int | None
         "weights": {
             "type": ["object", "null"],
             "description": "Several chains instead of one, each with how often it is drawn.",
-            "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
+            "additionalProperties": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1e6},
             "minProperties": 1,
         },
         "surplus": {
@@ -229,7 +230,7 @@ def _step(registry: Registry, name: str) -> Schema:
         "additionalProperties": False,
     }
     if "required" in own:
-        step |= {"type": "object", "required": own["required"]}
+        step["required"] = own["required"]
     inner = {f"{name}.{key}": _refined(value, f"{name}.") for key, value in own.get("$defs", {}).items()}
     return {name: step, **inner}
 

@@ -30,7 +30,7 @@ from augflow.registry import Registry
 from augflow.render import Render
 from augflow.sampling import Photograph
 from augflow.schema import check, construct
-from augflow.source import open_source
+from augflow.source import Source, open_source
 from augflow.transform import Pixels
 from augflow.versions import versions
 
@@ -105,8 +105,8 @@ def replay(
         "plugins": list(plugins),
         "to": None if to is None else str(to),
     }
-    _demand_source(settings, asked=bool(source))
-    _demand_outside(to, dataset, settings)
+    opened = _open_source(settings, asked=bool(source))
+    _demand_outside(to, dataset.root, getattr(opened, "root", None))
     records = [dataset.record(path)] if path else None
     _demand_transforms(transforms_of(records) if records else _all_transforms(dataset), plugins, dataset)
     then, now = dataset.account.get("versions", {}), versions()
@@ -147,21 +147,21 @@ def _all_transforms(dataset: Dataset) -> set[str]:
     return found
 
 
-def _demand_source(settings: Mapping[str, Any], asked: bool) -> None:
+def _open_source(settings: Mapping[str, Any], asked: bool) -> Source:
     try:
-        open_source(settings)
+        return open_source(settings)
     except (SourceError, TypeError) as error:
         if asked:
             raise
         raise SourceError(f"{error} The data set was made from there; say where it is now: source.root=…") from None
 
 
-def _demand_outside(to: str | Path | None, dataset: Dataset, source: Mapping[str, Any]) -> None:
+def _demand_outside(to: str | Path | None, sink: Path, source: Path | None) -> None:
     if to is None:
         return
     folder = Path(to).resolve()
-    for what, root in (("data set", dataset.root), ("source", source.get("root"))):
-        if root is not None and folder.is_relative_to(Path(root).resolve()):
+    for what, root in (("data set", sink), ("source", source)):
+        if root is not None and folder.is_relative_to(root.resolve()):
             raise RecipeError(f"--to {to}: it lies in the {what}. Name another folder.")
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"--to {to}: it is a file. Name a folder.")

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from augflow import ledger
-from augflow.census import take_census
+from augflow import account, ledger
+from augflow.census import Census, take_census
 from augflow.chain import Chain
-from augflow.errors import SurroundingsError
+from augflow.errors import SinkError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
-from augflow.plan import Namer, Plan
+from augflow.plan import Namer, Plan, Unit
 from augflow.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, LOCK, RUN, FolderSink
-from augflow.source import Aside, Source, open_source
+from augflow.sink.folder import LEDGER, FolderSink
+from augflow.sink.whole import settle_all
+from augflow.source import Aside, Source, open_source, splits_of
+from augflow.stock import Stock, asked_of
 from augflow.versions import versions
 
 MAKER = "augflow.work:Maker"
+Order = tuple[str, str, tuple[int, ...], str | None, str | None]
 
 
 class Watch:
@@ -38,7 +40,7 @@ class Watch:
         """The plan stands; of each class so many outputs are there already. Told again where it had to change."""
 
     def made(self, label: str, outputs: int, size: int) -> None:
-        """Outputs of a class were made, `size` bytes together."""
+        """Outputs of a class were made, `size` bytes together; of a split that passes where the label is empty."""
 
     def aside(self, aside: Aside) -> None:
         """A sample was set aside."""
@@ -58,12 +60,14 @@ class Outcome:
     bytes: int = 0
     seconds: float = 0.0
     aside: list[Aside] = field(default_factory=list)
+    left: list[Aside] = field(default_factory=list)
+    """What lies in the sink and is not as augflow made it, or not augflow's; it was not touched."""
     converted: Counter[str] = field(default_factory=Counter)
 
     @property
     def exit_code(self) -> int:
-        """0 all as asked; 1 something was set aside or falls short."""
-        return 1 if self.aside or self.plan.falls_short else 0
+        """0 all as asked; 1 something was set aside, left alone or falls short."""
+        return 1 if self.aside or self.left or self.plan.falls_short else 0
 
 
 def run(
@@ -74,6 +78,7 @@ def run(
     plugins: Sequence[str] = (),
     watch: Watch | None = None,
     command: Sequence[str] = (),
+    force: bool = False,
 ) -> Outcome:
     """Bring the sink to what `recipe` asks of the source, making only what is not there yet.
 
@@ -82,12 +87,14 @@ def run(
         source, sink, executor: settings, each with its `kind`.
         plugins: Python files with transforms.
         command: what was typed, kept in `run.json`.
+        force: hash every output; make over what was edited, what lies where an output shall, and all where the ledger
+            is lost or damaged.
 
     Raises:
         AugflowError: the source, the sink or the recipe cannot be; nothing was touched.
         SurroundingsError: disk or machine gave out; the same call goes on later.
     """
-    return _Run(recipe, source, sink, executor or {}, plugins, watch or Watch(), command).run()
+    return _Run(recipe, source, sink, executor or {}, plugins, watch or Watch(), command, force).run()
 
 
 class _Run:
@@ -100,15 +107,17 @@ class _Run:
         plugins: Sequence[str],
         watch: Watch,
         command: Sequence[str],
+        force: bool,
     ) -> None:
         self.began = time.monotonic()
         self.recipe = recipe
         self.source: Source = open_source(source)
         self.sink: FolderSink = open_sink(sink)
         self.executor = open_executor(executor)
+        self.force = force
         registry = Registry(plugins)
         digests = {name: Chain(name, steps, registry).digest for name, steps in recipe.chains.items()}
-        self.namer = Namer(recipe, digests)
+        self.namer = Namer(recipe, digests, splits_of(self.source))
         self.watch = watch
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
         self.work = Work(MAKER, spec)
@@ -118,121 +127,143 @@ class _Run:
             "source": dict(source),
             "plugins": list(registry.plugins),
         }
-        self.present: dict[str, int] = {}
+        self.journal = ledger.Journal(self.sink.workshop / "journal.jsonl")
+        self.made: set[str] = set()
+        self.strays: set[str] = set()
+        """Outputs that may have been written, of samples that were set aside."""
         self.bad: dict[str, Aside] = {}
 
     def run(self) -> Outcome:
-        census = take_census(self.source, seen=self.watch.counted)
-        plan = Plan(self.recipe, census)
-        with self.sink.held(), _telling_of_the_surroundings(self.sink):
-            self.journal = ledger.Journal(self.sink.workshop / "journal.jsonl")
-            self.present = self._present()
-            earlier = dict(self.present)
-            outcome = Outcome(plan)
-            try:
-                while self._make(plan, outcome):
-                    census = take_census(self.source, frozenset(self.bad))
-                    plan = Plan(self.recipe, census)
-            finally:
-                self.journal.close()
-            outcome.plan = plan
-            outcome.aside = sorted([*census.aside, *self.bad.values()])
-            self._settle(plan, outcome, earlier)
+        with _telling_of_the_surroundings(self.sink):
+            census = take_census(self.source, seen=self.watch.counted)
+            plan = Plan(self.recipe, census)
+            self._demand_room(plan)
+            trusted = self._trusts_the_ledger()
+            with self.sink.held(self.force):
+                if not trusted:
+                    os.unlink(self.sink.root / LEDGER)
+                outcome = Outcome(plan)
+                try:
+                    self._bring_about(census, outcome)
+                finally:
+                    self.journal.close()
+                self.sink.end()
         outcome.seconds = time.monotonic() - self.began
         return outcome
 
-    def _present(self) -> dict[str, int]:
-        """Outputs with a record, and a file of the size that it tells."""
-        recorded = dict(ledger.outputs(self.sink.root / LEDGER))
-        recorded |= self.journal.outputs()
-        on_disk = dict(self.sink.sizes()) if recorded else {}
-        return {path: size for path, size in recorded.items() if on_disk.get(path) == size}
+    def _demand_room(self, plan: Plan) -> None:
+        root, source = self.sink.root.resolve(), getattr(self.source, "root", None)
+        if source is not None and root.is_relative_to(Path(source).resolve()):
+            raise SinkError(f"sink.root: {root} lies in the source, which is only read. Choose a folder outside.")
+        for label in plan.classes:
+            folder = root / self.namer.folder(label, plan.split)
+            if folder.exists() and not folder.is_dir():
+                raise SinkError(f"sink.root: {folder} is a file, where the folder of a class shall be.")
 
-    def _make(self, plan: Plan, outcome: Outcome) -> bool:
+    def _trusts_the_ledger(self) -> bool:
+        """Whether the ledger may be gone by; without `force` what cannot be is an error."""
+        digest = None
+        if not self.journal.path.exists():  # Else the last run may have ended between ledger and account.
+            digest = account.read(self.sink.root).get("ledger_sha256")
+        try:
+            ledger.demand_sound(self.sink.root / LEDGER, digest)
+        except ledger.NewerLedgerError:
+            raise
+        except SinkError:
+            if not self.force:
+                raise
+            return False
+        return True
+
+    def _bring_about(self, census: Census, outcome: Outcome) -> None:
+        resumed = self.journal.path.exists()
+        stock = Stock(self.sink, self.journal, self.force)
+        while True:
+            asked: set[str] | None = None
+            if stock.entries or stock.sizes:
+                asked = asked_of(outcome.plan, self.namer)
+                stock.compare(asked, census, self.source)
+            if not self._make(outcome, stock):
+                break
+            census = take_census(self.source, frozenset(self.bad))
+            outcome.plan = Plan(self.recipe, census)
+        outcome.aside = sorted([*census.aside, *self.bad.values()])
+        self._settle(outcome, stock, asked, resumed)
+
+    def _make(self, outcome: Outcome, stock: Stock) -> bool:
         """Make what the plan asks for and is not there; say whether samples had to be set aside."""
-        self.watch.planned(plan, Counter(path.rpartition("/")[0] for path in self.present))
+        plan = outcome.plan
+        labels = {self.namer.folder(label, plan.split): label for label in plan.classes}
+        there = (path.rpartition("/")[0] for path in stock.present | self.made)
+        self.watch.planned(plan, Counter(labels.get(folder, "") for folder in there))
         before = len(self.bad)
-        for order, made in self.executor.run(self.work, self._orders(plan, dict(self.present))):
+        skip = stock.kept | stock.blocked | self.made
+        for order, made in self.executor.run(self.work, self._orders(plan, skip)):
             if isinstance(made, Lost):
-                self._set_aside(order[1], "worker died", made.why)
+                self._set_aside(order, "worker died", made.why)
             elif made.kind:
-                self._set_aside(order[1], made.kind, made.detail)
+                self._set_aside(order, made.kind, made.detail)
             else:
                 self.journal.append(made.records)
                 outcome.made += len(made.records)
                 outcome.bytes += made.bytes
-                self.present.update(made.outputs)
+                self.made.update(path for path, _ in made.outputs)
                 outcome.converted.update(made.converted)
-                self.watch.made(order[0], len(made.records), made.bytes)
+                self.watch.made("" if self.namer.passes(order[3]) else order[0], len(made.records), made.bytes)
         return len(self.bad) > before
 
-    def _set_aside(self, key: str, kind: str, detail: str) -> None:
+    def _set_aside(self, order: Order, kind: str, detail: str) -> None:
+        label, key, copies, split, group = order
+        self.strays.update(self._paths(Unit(label, key, copies[0], copies[-1] + 1, split, group), copies))
         self.bad[key] = Aside(key, kind, detail)
         self.watch.aside(self.bad[key])
 
-    def _orders(self, plan: Plan, present: Mapping[str, int]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    def _orders(self, plan: Plan, skip: set[str]) -> Iterator[Order]:
         for unit in plan.units():
             copies: Sequence[int] = range(unit.first, unit.end)
-            if present:
-                copies = [copy for copy in copies if self._path(unit, copy) not in present]
+            paths = self._paths(unit, copies)
+            if skip:
+                copies = [copy for copy, path in zip(copies, paths, strict=True) if path not in skip]
+                paths = [path for path in paths if path not in skip]
             if copies:
-                yield unit.label, unit.key, tuple(copies)
+                self.journal.begin(paths)
+                yield unit.label, unit.key, tuple(copies), unit.split, unit.group
 
-    def _path(self, unit: Any, copy: int) -> str:
-        return self.namer.name(unit, copy, self.namer.chain(unit, copy))[1]
+    def _paths(self, unit: Unit, copies: Sequence[int]) -> list[str]:
+        return [self.namer.name(unit, copy, self.namer.chain(unit, copy))[1] for copy in copies]
 
-    def _settle(self, plan: Plan, outcome: Outcome, earlier: Mapping[str, int]) -> None:
-        """Remove what the plan does not ask for, seal the ledger, and clear the workshop away."""
+    def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
+        """Remove what the plan does not ask for, and seal the ledger."""
         self.watch.sealing()
-        wanted = None
-        if len(self.present) > plan.outputs or earlier:
-            wanted = {self._path(unit, copy) for unit in plan.units() for copy in range(unit.first, unit.end)}
-            unwanted = self.present.keys() - wanted
-            self.sink.remove(unwanted)
-            outcome.removed = len(unwanted)
-            outcome.kept = len(earlier.keys() & wanted)
-        if outcome.made or outcome.removed or not self._sealed(plan):
-            ledger.seal(self.sink.root / LEDGER, self.journal, wanted, self.recipe.digest, plan.digest)
-            ledger.write_json(self.sink.root / RUN, self._account(plan, outcome))
-            ledger.write_whole(self.sink.root / LOCK, _as_yaml(self.recipe))
-        self.sink.end()
+        plan = outcome.plan
+        if asked is None and (self.strays or len(self.made) > plan.outputs):
+            asked = asked_of(plan, self.namer)
+        if asked is not None:
+            new = self.made | self.strays
+            outcome.removed = self.sink.remove((new - asked) | stock.unasked(asked | new))
+            outcome.kept = len(stock.kept)
+            outcome.left = stock.left(asked)
+        if outcome.made or outcome.removed or resumed or not self._sealed(plan):
+            self.journal.open()  # As long as it is there, ledger and account need not agree.
+            settle_all(self.sink.root)
+            ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
+            account.write(self.sink.root, self.sink.workshop, self.recipe, plan, outcome.aside, self.facts)
 
     def _sealed(self, plan: Plan) -> bool:
-        """Whether ledger and account of this very plan lie there, and nothing since."""
-        account = self.sink.root / RUN
-        if self.journal.path.exists() or not (self.sink.root / LEDGER).exists() or not account.exists():
+        """Whether ledger and account of this very plan lie there."""
+        if not (self.sink.root / LEDGER).exists():
             return False
-        return bool(json.loads(account.read_text(encoding="utf-8")).get("plan_digest") == plan.digest)
-
-    def _account(self, plan: Plan, outcome: Outcome) -> dict[str, Any]:
-        return {
-            "format": ledger.FORMAT,
-            "recipe_digest": self.recipe.digest,
-            "plan_digest": plan.digest,
-            "ledger_sha256": ledger.sha256(self.sink.root / LEDGER),
-            "classes": {
-                label: {"has": done.has, "target": done.target, "originals": done.originals, "copies": done.copies}
-                for label, done in plan.classes.items()
-            },
-            "aside": [aside._asdict() for aside in outcome.aside],
-            **self.facts,
-            "recipe": self.recipe.as_json(),
-        }
-
-
-def _as_yaml(recipe: Recipe) -> str:
-    return _LOCK_HEAD + yaml.safe_dump(dict(recipe.plain), sort_keys=False, allow_unicode=True, width=110)
-
-
-_LOCK_HEAD = "# The recipe of this data set, as it was composed: augflow run recipe.lock.yaml\n"
+        return bool(account.read(self.sink.root).get("plan_digest") == plan.digest)
 
 
 @contextlib.contextmanager
 def _telling_of_the_surroundings(sink: FolderSink) -> Iterator[None]:
+    kept = "What was made so far is kept; the same command goes on from there."
     try:
         yield
     except OSError as error:
         raise SurroundingsError(
-            f"{error.strerror or error}: {error.filename or sink.root.absolute()}. What was made so far is kept; "
-            "the same command goes on from there."
+            f"{error.strerror or error}: {error.filename or sink.root.absolute()}. {kept}"
         ) from error
+    except MemoryError as error:
+        raise SurroundingsError(f"There is not enough memory. {kept}") from error

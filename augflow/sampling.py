@@ -30,6 +30,7 @@ _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
 _FINEST = 2.2
 _COARSEST = 3.2
+_FAR = 64
 _VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
 """Of the three-tap filters there are: few, so that copies of a sample share them."""
 
@@ -119,11 +120,43 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
 
 def _sample(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels:
     colour = _colour(fill, pixels) if border == "constant" else _NO_COLOUR
-    if matrix[2].tolist() == [0, 0, 1]:
+    if _reaches_far(matrix, size, pixels):
+        places = _folded(matrix, size, pixels, border)
+        warped = cv2.remap(pixels, places[0], places[1], cv2.INTER_LINEAR, None, _BORDERS[border], colour)
+    elif matrix[2].tolist() == [0, 0, 1]:
         warped = cv2.warpAffine(pixels, matrix[:2], (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
     else:
         warped = cv2.warpPerspective(pixels, matrix, (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def _reaches_far(matrix: Matrix, size: Size, pixels: Pixels) -> bool:
+    """Whether a corner lies so far beyond the photograph that OpenCV, which folds borders step by step, never ends."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    far = _FAR * max(pixels.shape[:2])
+    for x, y in ((0, 0), (size.width, 0), (0, size.height), (size.width, size.height)):
+        w = g * x + h * y + i
+        if not (w > 1e-6 and abs(a * x + b * y + c) < far * w and abs(d * x + e * y + f) < far * w):
+            return True
+    return False
+
+
+def _folded(matrix: Matrix, size: Size, pixels: Pixels, border: Border) -> list[NDArray[np.float32]]:
+    """Where each output pixel is taken, x and y, brought back to the photograph by the border's rule."""
+    if not np.isfinite(matrix).all():
+        raise ValueError("a matrix that is not finite")
+    y, x = np.mgrid[0 : size.height, 0 : size.width]
+    u, v, w = np.tensordot(matrix, np.stack([x, y, np.ones_like(x)]), 1)
+    w = np.where(abs(w) < 1e-9, 1e-9, w)
+    places = []
+    for place, length in ((u / w, pixels.shape[1]), (v / w, pixels.shape[0])):
+        if border == "wrap":
+            place = place % length
+        elif border == "reflect" and length > 1:
+            place = place % (2 * length - 2)
+            place = np.minimum(place, 2 * length - 2 - place)
+        places.append(np.clip(place, -2, length + 1).astype(np.float32))
+    return places
 
 
 def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:

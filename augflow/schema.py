@@ -39,15 +39,14 @@ def check(cls: type[Any], data: Any, path: Path, also: tuple[str, ...] = ()) -> 
         for key in data
         if key not in known
     ]
-    if faults:
-        return faults
+    known_data = {key: value for key, value in data.items() if key in known}
     try:
-        _adapter(cls).validate_json(json.dumps(data, allow_nan=False), strict=True)
+        _adapter(cls).validate_json(json.dumps(known_data, allow_nan=False), strict=True)
     except ValidationError as error:
-        return _translate(cls, data, path, error)
+        faults += _translate(cls, known_data, path, error)
     except ValueError:
-        return [Fault(path, f"{show(data)} holds a number that is not finite.")]
-    return []
+        faults.append(Fault(path, f"{show(data)} holds a number that is not finite."))
+    return faults
 
 
 def construct(cls: type[Any], data: Mapping[str, Any]) -> Any:
@@ -105,8 +104,16 @@ def _translate(cls: type[Any], data: Mapping[str, Any], path: Path, error: Valid
             faults[(*path, name)] = f"is missing; it takes {describe(fields_of(cls)[name])}."
             continue
         ascending = ", low end first" if problem["type"] == "predicate_failed" else ""
-        faults[(*path, name)] = f"{show(data[name])} is not {describe(fields_of(cls)[name])}{ascending}."
+        field = fields_of(cls)[name]
+        hint = nearest(data[name], _words(field)) if isinstance(data[name], str) else ""
+        faults[(*path, name)] = f"{show(data[name])} is not {describe(field)}{ascending}.{hint}"
     return [Fault(*item) for item in faults.items()]
+
+
+def _words(field: Mapping[str, Any]) -> list[str]:
+    """The texts that an argument may be."""
+    branches = [field, *field.get("anyOf", [])]
+    return [word for branch in branches for word in branch.get("enum", [branch.get("const")]) if isinstance(word, str)]
 
 
 def _sentence(message: str) -> str:

@@ -163,9 +163,8 @@ class _Verifier:
         self._compare_accounts(account, table)
         table = self._sound_rows(table)
         self.outcome.outputs = len(table)
-        labels = [(label, copy == ORIGINAL) for label, copy in _rows(table, "label", "copy")]
-        self.outcome.classes = dict(sorted(Counter(label for label, _ in labels).items()))
-        self._count(account, Counter(labels))
+        self.outcome.classes = dict(sorted(Counter(table["label"].to_pylist()).items()))
+        self._count(account, table)
         self._keep_families_together(table)
         self._compare_files(table)
         return self.outcome
@@ -224,17 +223,24 @@ class _Verifier:
             self._fault("edited ledger", LEDGER, f"no output has a path like {path!r}")
         return table.filter(pa.array(sound)) if not all(sound) else table
 
-    def _count(self, account: dict[str, Any] | None, found: Counter[tuple[str, bool]]) -> None:
-        """Compare the number of records with the plan, class by class."""
+    def _count(self, account: dict[str, Any] | None, table: pa.Table) -> None:
+        """Compare the number of records with the plan, class by class; splits that pass have classes of their own."""
         if account is None:
             return
         planned: Counter[tuple[str, bool]] = Counter()
         try:
+            passed = {told(split): classes for split, classes in account.get("passed", {}).items()}
             for label, counts in account["classes"].items():
                 planned[told(label), True], planned[told(label), False] = counts["originals"], counts["copies"]
+            for split, classes in passed.items():
+                planned.update({(f"{split}/{told(label)}", True): count for label, count in classes.items()})
         except (LookupError, TypeError, AttributeError):
             self._fault("edited run.json", RUN, "it does not tell how many outputs each class was to have")
             return
+        found = Counter(
+            (f"{split}/{label}" if split in passed else label, copy == ORIGINAL)
+            for split, label, copy in _rows(table, "split", "label", "copy")
+        )
         for label, original in sorted(planned.keys() | found.keys()):
             has, wanted = found[label, original], planned[label, original]
             if has != wanted:

@@ -23,7 +23,7 @@ from augflow.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sampling import Photograph
 from augflow.sink import open_sink
-from augflow.source import open_source, told
+from augflow.source import open_source, splits_of, told
 from augflow.transform import Pixels
 
 
@@ -42,7 +42,7 @@ class Made(NamedTuple):
 class Maker:
     """Makes outputs; built once in every process, from plain data.
 
-    Called with (label, key, copy numbers), it makes those copies.
+    Called with (label, key, copy numbers, split, group), it makes those copies.
 
     Args:
         spec: `recipe` (resolved), `source` and `sink` (settings), `plugins` (files).
@@ -56,20 +56,21 @@ class Maker:
         self.sink = open_sink(spec["sink"])
         registry = Registry(spec["plugins"])
         self.chains = {name: Chain(name, steps, registry) for name, steps in self.recipe.chains.items()}
-        self.namer = Namer(self.recipe, {name: chain.digest for name, chain in self.chains.items()})
+        digests = {name: chain.digest for name, chain in self.chains.items()}
+        self.namer = Namer(self.recipe, digests, splits_of(self.source))
         self._renders = {None: self._render(None)} | {name: self._render(chain) for name, chain in self.chains.items()}
 
     def _render(self, chain: Chain | None) -> str:
         after = chain.steps[chain.fold].name if chain and chain.fold >= 0 else None
         return json.dumps({**dataclasses.asdict(self.recipe.render), "after": after})
 
-    def __call__(self, order: tuple[str, str, tuple[int, ...]]) -> Made:
-        label, sample, copies = order
-        unit = Unit(label, sample, copies[0], copies[-1] + 1)
+    def __call__(self, order: tuple[str, str, tuple[int, ...], str | None, str | None]) -> Made:
+        label, sample, copies, split, group = order
+        unit = Unit(label, sample, copies[0], copies[-1] + 1, split, group)
         try:
             data = self.source.read(sample)
             opened = open_image(data, self.source.max_pixels)
-            if copies == (ORIGINAL,) and self.recipe.originals == "keep":
+            if copies == (ORIGINAL,) and self.namer.verbatim(unit, ORIGINAL):
                 opened.check()
         except ImageError as error:
             return _aside(error.kind, error.detail)
@@ -120,7 +121,10 @@ class Maker:
         name = self.namer.chain(unit, copy)
         key, path = self.namer.name(unit, copy, name)
         record: dict[str, Any] = {"path": path, "key": key, "label": told(unit.label), "copy": copy, "chain": name}
-        if copy == ORIGINAL and self.recipe.originals == "keep":
+        for what, named in (("split", unit.split), ("group", unit.group)):
+            if named is not None:
+                record[what] = told(named)
+        if self.namer.verbatim(unit, copy):
             return record | {"steps": [], "render": None, "converted": []}, None, -1
         record |= {"render": self._renders[name], "converted": list(opened.notes), "steps": []}
         if name is None:

@@ -165,6 +165,14 @@ BAD: dict[str, dict[str, Any]] = {
 }
 
 
+def test_a_recipe_that_extends_another_is_valid(validators: dict[str, Any]) -> None:
+    dropped = {"hat": None}
+    steps = {"flip": None, "albumentations.Resize": None, "x": {"one_of": {"blur": None}}}
+    recipe = {"extends": "balance", "classes": dropped, "weights": dropped, "chains": {"gentle": steps, "b": None}}
+    validators["recipe"].validate(recipe)
+    assert not validators["recipe"].is_valid({"extends": "../balance"})
+
+
 def whole(recipe: dict[str, Any]) -> dict[str, Any]:
     made = {"chain": "a", "chains": copy.deepcopy(CHAINS)} | copy.deepcopy(recipe)
     if recipe.get("weights"):

@@ -68,7 +68,8 @@ def sealed(folder: Path, *parts: list[int]) -> bytes:
         if wanted is not None or len(parts) > 1:
             wanted = {record(number)["path"] for number in part} | (wanted or set())
         seal(folder / "ledger.parquet", journal, wanted, "recipe", "plan")
-        journal.path.unlink()
+        for left in folder.glob("*.jsonl"):
+            left.unlink()
     return (folder / "ledger.parquet").read_bytes()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from augflow import catalogue, lineage, strict
+from augflow.cli import main
 from augflow.config import compose
 from augflow.errors import RecipeError
 
@@ -165,3 +167,18 @@ def test_a_long_line_of_parents_ends(tmp_path: Path) -> None:
 def test_two_parents_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "gentle.yaml", "seed: 1\n")
     assert "Two recipes are called 'gentle'" in refusal(write(tmp_path / "mine.yaml", "extends: gentle\n"))
+
+
+def test_the_verb_says_where_each_value_comes_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "mine.yaml", CHILD)
+    assert main(["recipes", str(file), "recipe.seed=3", "--origin", "--format", "json"]) == 0
+    told = {tuple(one["key"]): (one["value"], one["from"]) for one in json.loads(capsys.readouterr().out)}
+    conf = catalogue.conf_dir()
+    assert told["seed",] == (3, "the override recipe.seed=3")
+    assert told["target",] == (500, f"{file}:2:1")
+    assert told["chains", "gentle", "rotate", "limit"] == (10, f"{file}:7:14")
+    assert told["chains", "gentle", "rotate", "border"][1].startswith(f"{conf}/chain/gentle.yaml:")
+    assert told["max_copies",][1].startswith(f"{conf}/recipe/balance.yaml:")
+    assert ("chains", "gentle", "flip") not in told
+    assert main(["recipes", str(file), "--origin"]) == 0
+    assert f"{file}:7:14" in capsys.readouterr().out

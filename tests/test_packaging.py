@@ -110,5 +110,5 @@ def test_ci_begins_with_the_readmes_test_command(checkout: Path) -> None:
     readme, ci = ((checkout / name).read_text(encoding="utf-8") for name in ("README.md", ".ci/run"))
     first, second = (line for line in readme.splitlines() if line.startswith("python3 -m pip install"))
     assert first.endswith("augflow run source=demo sink.root=balanced")
-    assert second in ci.splitlines()
+    assert second in [line.strip() for line in ci.splitlines()]
     assert second in (checkout / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()

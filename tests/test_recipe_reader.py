@@ -219,7 +219,11 @@ ONE_FAULT: list[tuple[Data, str, str]] = [
     ({"classes": {"hat": 500}}, "classes.hat", "write {target: 500}."),
     ({"classes": {"hat": None}}, "classes.hat", "not a map"),
     ({"classes": {"hat": {"taget": 5}}}, "classes.hat.taget", "Did you mean 'target'?"),
-    ({"classes": {"hat": {"seed": 5}}}, "classes.hat.seed", "Allowed: target, chain, weights, surplus, max_copies, preserve."),
+    (
+        {"classes": {"hat": {"seed": 5}}},
+        "classes.hat.seed",
+        "Allowed: target, chain, weights, surplus, max_copies, preserve.",
+    ),
     ({"classes": {"hat": {"target": "x"}}}, "classes.hat.target", "a count such as 500"),
     ({"classes": {"hat": {"chain": "strong"}}}, "classes.hat.chain", 'no chain "strong"'),
     ({"classes": {"hat": {"chain": ["gentle"]}}}, "classes.hat.chain", "no chain"),

@@ -155,7 +155,7 @@ def test_numbers_that_are_not_finite_are_refused(value: float) -> None:
         ),
     )
 )
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_whatever_is_given_is_built_or_told(data: dict[str, Any]) -> None:
     found = check(Fog, data, ())
     assert all(fault.message.endswith(".") for fault in found)

@@ -90,7 +90,7 @@ def test_a_chain_that_breaks_what_all_must_preserve_is_refused_by_name() -> None
     said = faults(chain="b", preserve=["colour", "handedness"])
     assert "recipe.chains.b.colour: hue_saturation may change colour" in said
     assert "recipe.chains.a.flip: flip may change handedness" in said
-    chains = {"a": {"x": {"one_of": {"invert": {}, "blur": {}}}}}
+    chains: dict[str, Any] = {"a": {"x": {"one_of": {"invert": {}, "blur": {}}}}}
     assert "recipe.chains.a.x.one_of.invert: invert" in faults(chain="a", chains=chains, preserve=["colour"])
 
 

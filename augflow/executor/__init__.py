@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from augflow.errors import PluginError, nearest
+from augflow.errors import PluginError
+from augflow.kinds import build
 
 
 class Work(NamedTuple):
@@ -40,17 +41,7 @@ def open_executor(settings: Mapping[str, Any]) -> Executor:
     Raises:
         PluginError: no such kind, or wrong arguments.
     """
-    from importlib.metadata import entry_points
-
-    kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.executors")}
-    kind = str(settings.get("kind", "local"))
-    if kind not in kinds:
-        raise PluginError(
-            f"executor.kind: there is no executor '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}."
-        )
-    module, _, name = kinds[kind].partition(":")
-    arguments = {key: value for key, value in settings.items() if key != "kind"}
-    opened: Executor = getattr(importlib.import_module(module), name)(**arguments)
+    opened: Executor = build("executor", settings, BUILT_IN, PluginError)
     return opened
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from augflow.errors import SinkError, nearest
+from augflow.errors import SinkError
+from augflow.kinds import build
 
 
 class Sink(Protocol):
@@ -26,12 +26,4 @@ def open_sink(settings: Mapping[str, Any]) -> Any:
     Raises:
         SinkError: no such kind, or wrong arguments.
     """
-    from importlib.metadata import entry_points
-
-    kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.sinks")}
-    kind = str(settings.get("kind", "folder"))
-    if kind not in kinds:
-        raise SinkError(f"sink.kind: there is no sink '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}.")
-    module, _, name = kinds[kind].partition(":")
-    arguments = {key: value for key, value in settings.items() if key != "kind"}
-    return getattr(importlib.import_module(module), name)(**arguments)
+    return build("sink", settings, BUILT_IN, SinkError)

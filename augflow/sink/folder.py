@@ -7,19 +7,26 @@ sink holds no folder but the classes'.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
-import shutil
+import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from augflow.errors import SinkError, SurroundingsError
+from augflow.sink.whole import write_all
 
 WORKSHOP = ".augflow"
 LEDGER = "ledger.parquet"
 RUN = "run.json"
 LOCK = "recipe.lock.yaml"
 OURS = frozenset({LEDGER, RUN, LOCK})
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_PATIENCE = 10.0
+"""Seconds in which the workers of a killed run must have gone."""
 
 
 class FolderSink:
@@ -35,21 +42,20 @@ class FolderSink:
         self._made: set[str] = set()
         self._prefix = os.path.join(self.root, "")
         self._half = os.path.join(self.workshop, "half", "")
+        self._joined = -1
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, force: bool = False) -> Iterator[None]:
         """Make the root and the workshop and hold them for this run alone; the lock goes with its process.
+
+        Args:
+            force: go on where the ledger is lost and `run.json` alone tells the root for ours.
 
         Raises:
             SinkError: the root holds files, and no ledger or journal that tells them for ours.
             SurroundingsError: it cannot be written, or another run holds it.
         """
-        strangers = self._strangers()
-        if strangers:
-            raise SinkError(
-                f"sink.root: {self.root.absolute()} holds '{strangers[0]}', and neither a ledger nor an unfinished "
-                "run of augflow. Choose another folder, or empty this one."
-            )
+        self._refuse_strangers(force)
         try:
             (self.workshop / "half").mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.workshop / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -57,6 +63,7 @@ class FolderSink:
             raise SurroundingsError(f"sink.root: {self.root.absolute()}: {error.strerror}.") from error
         try:
             self._lock(descriptor)
+            self._wait_for_workers()
             for left in os.scandir(self.workshop / "half"):
                 os.unlink(left.path)
             yield
@@ -67,9 +74,9 @@ class FolderSink:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), os.stat(self.workshop / "lock")):
-                os.pwrite(descriptor, f"{os.getpid():<32}".encode(), 0)
+                write_all(descriptor, f"{os.getpid():<32}".encode())
                 return
-        except OSError:
+        except (BlockingIOError, FileNotFoundError):
             pass
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         raise SurroundingsError(
@@ -77,21 +84,57 @@ class FolderSink:
             "Wait for it, or choose another folder."
         )
 
-    def _strangers(self) -> list[str]:
+    def _wait_for_workers(self) -> None:
+        """Workers outlive a killed driver by a moment; none may write once the next run has looked around."""
+        descriptor = os.open(self.workshop / "workers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            while not _flock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise SurroundingsError(
+                        f"sink.root: workers of a run that was killed are still writing to {self.root.absolute()}. "
+                        "End them, then start again."
+                    )
+                time.sleep(0.02)
+        finally:
+            os.close(descriptor)
+
+    def _join(self) -> None:
+        """Tell, for as long as this process lives, that it writes here."""
+        self._joined = os.open(self.workshop / "workers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        _flock(self._joined, fcntl.LOCK_SH)
+
+    def __del__(self) -> None:
+        if self._joined >= 0:
+            os.close(self._joined)
+
+    def _refuse_strangers(self, force: bool) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise SinkError(f"sink.root: {self.root.absolute()} is a file. Name a folder.")
         if not self.root.exists() or self.workshop.exists() or (self.root / LEDGER).exists():
-            return []
-        return sorted(entry.name for entry in os.scandir(self.root))
+            return
+        strangers = sorted(entry.name for entry in os.scandir(self.root))
+        if (self.root / RUN).exists():
+            if force:
+                return
+            raise SinkError(
+                f"sink.root: {self.root.absolute()} holds '{RUN}' and no {LEDGER}: nothing tells which of its files "
+                "augflow made. `augflow run --force` makes them all again; or choose another folder."
+            )
+        if strangers:
+            raise SinkError(
+                f"sink.root: {self.root.absolute()} holds '{strangers[0]}', and neither a ledger nor an unfinished "
+                "run of augflow. Choose another folder, or empty this one."
+            )
 
     def put(self, path: str, data: bytes) -> None:
+        if self._joined < 0:
+            self._join()
         folder, _, _ = path.rpartition("/")
         half = f"{self._half}{os.getpid()}"
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(half, _NEW, 0o666)
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
         if folder not in self._made:
@@ -100,22 +143,61 @@ class FolderSink:
         os.replace(half, f"{self._prefix}{path}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield path and size of every file in the class folders."""
+        """Yield path and size of everything in the class folders; -1 where it is no regular file."""
         if not self.root.is_dir():
             return
         for folder in os.scandir(self.root):
             if folder.is_dir() and folder.name != WORKSHOP:
-                for entry in os.scandir(folder.path):
-                    yield f"{folder.name}/{entry.name}", entry.stat(follow_symlinks=False).st_size
+                yield from self._sizes(folder.name)
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Remove outputs, and class folders that are left empty."""
+    def _sizes(self, folder: str) -> Iterator[tuple[str, int]]:
+        for entry in os.scandir(f"{self._prefix}{folder}"):
+            path = f"{folder}/{entry.name}"
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode) and "/" not in folder:
+                yield from self._sizes(path)
+            else:
+                yield path, status.st_size if stat.S_ISREG(status.st_mode) else -1
+
+    def remove(self, paths: Iterable[str]) -> int:
+        """Remove outputs, and folders that are left empty; return how many files there were."""
+        folders: set[str] = set()
+        removed = 0
         for path in paths:
-            (self.root / path).unlink(missing_ok=True)
-        for folder in self.root.iterdir():
-            if folder.is_dir() and folder.name != WORKSHOP and not os.listdir(folder):
-                folder.rmdir()
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(f"{self._prefix}{path}")
+                removed += 1
+            while path := path.rpartition("/")[0]:
+                folders.add(path)
+        for folder in sorted(folders, reverse=True):
+            try:
+                os.rmdir(f"{self._prefix}{folder}")
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+                    raise
+        return removed
 
     def end(self) -> None:
-        """Remove the workshop."""
-        shutil.rmtree(self.workshop, ignore_errors=True)
+        """Remove the workshop, the journal before the lock."""
+        if self._joined >= 0:
+            os.close(self._joined)
+            self._joined = -1
+        for entry in os.scandir(self._half):
+            os.unlink(entry.path)
+        os.rmdir(self._half)
+        for entry in sorted(os.scandir(self.workshop), key=lambda entry: entry.name == "lock"):
+            os.unlink(entry.path)
+        # Another run may have come by now.
+        with contextlib.suppress(OSError):
+            os.rmdir(self.workshop)
+
+
+def _flock(descriptor: int, how: int) -> bool:
+    """Lock a file, or say that others hold it; file systems without locks always grant it."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from augflow.errors import SourceError, nearest
@@ -58,6 +58,12 @@ def told(key: str) -> str:
     return key if key.isascii() else key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def name_some(splits: Mapping[str, Iterable[str]], most: int = 10) -> str:
+    """Name what lies in several splits, the first few of many: `patient7 (train, val)`."""
+    some = [f"{told(name)} ({', '.join(map(told, splits[name]))})" for name in sorted(splits)[:most]]
+    return ", ".join(some) + (f" and {len(splits) - most} more" if len(splits) > most else "")
+
+
 class Source(Protocol):
     """Lists samples and reads them; built again from its settings in every process.
 
@@ -75,7 +81,7 @@ class Source(Protocol):
         ...
 
     def read(self, key: str) -> bytes:
-        """Read the bytes of a sample.
+        """Read the bytes of a sample; several threads may ask at once.
 
         Raises:
             ImageError: they cannot be read.

@@ -69,3 +69,24 @@ def grouping(group_by: str) -> Callable[[str], str | None]:
         return found[1] or None if found else None
 
     return group
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written: as UTF-8, but for bytes that a file's name had otherwise."""
+    try:
+        return name.isascii() or bool(name.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return False
+
+
+def unfit(name: str) -> str:
+    """Why no folder can have this name; empty where one can."""
+    if not is_text(name) or "\0" in name:
+        return "holds a character that no name can hold"
+    if "/" in name:
+        return "holds a slash"
+    if name.startswith("."):
+        return "begins with a dot"
+    if len(name.encode("utf-8", "surrogateescape")) > 255:
+        return "is longer than 255 bytes"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import heapq
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,7 @@ class FolderSource:
         below = {top: self._folders(top) for top in tops} if all(top.lower() in SPLITS for top in tops) else {}
         if below and all(below.values()):
             self.splits = read_splits(self._choose(split, tops), others)
-            self._classes = {**below}
+            self._classes = dict(below.items())
         elif split is not None or others != "omit":
             asked = f"split={split}" if split is not None else f"others={others}"
             raise SourceError(f"source.{asked}: {self.root.absolute()} has no splits: {self._why_not(tops, below)}.")
@@ -113,42 +114,55 @@ class FolderSource:
                 yield _fault(entry, key) or Aside(key, "outside a class", "it lies beside the class folders")
 
     def _scan(self, label: str, folder: str, split: str | None) -> Iterator[Sample | Aside | Noted]:
+        for item in self._walk(folder):
+            if isinstance(item, Aside | Noted):
+                yield item
+                continue
+            key, entry = item
+            if fault := _fault(entry, key):
+                yield fault
+            elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+                yield Aside(key, "not an image", "its ending is none of an image's")
+            elif self._group is None:
+                yield Sample(label, key, split)
+            elif group := self._group(key):
+                yield Sample(label, key, split, group)
+            else:
+                yield Aside(key, "no group", "source.group_by finds no group in its key")
+
+    def _walk(self, top: str) -> Iterator[tuple[str, os.DirEntry[str]] | Aside | Noted]:
+        """Every file below a class folder. Links to folders come last, by name, so that the disk's order has no say."""
         root = os.stat(self.root)
         seen: set[_Place] = set()
-        pending: list[tuple[str, tuple[_Place, ...]]] = [(folder, ((root.st_dev, root.st_ino),))]
-        while pending:
-            below, above = pending.pop()
+        pending: list[tuple[str, tuple[_Place, ...]]] = [(top, ((root.st_dev, root.st_ino),))]
+        links: list[tuple[str, tuple[_Place, ...]]] = []
+        while pending or links:
+            folder, above = pending.pop() if pending else heapq.heappop(links)
             try:
-                place = os.stat(self.root / below)
-                entries = list(os.scandir(self.root / below))
+                status = os.stat(self.root / folder)
+                entries = list(os.scandir(self.root / folder))
             except OSError as error:
-                yield Aside(below, "unreadable", error.strerror or str(error))
+                yield Aside(folder, "unreadable", error.strerror or str(error))
                 continue
-            here = (place.st_dev, place.st_ino)
+            here = (status.st_dev, status.st_ino)
             if here in above:
-                yield Aside(below, "loop", "a link leads back to a folder above it")
+                yield Aside(folder, "loop", "a link leads back to a folder above it")
                 continue
             if here in seen:
-                yield Aside(below, "linked twice", "a link leads to a folder of this class that is there already")
+                yield Aside(folder, "linked twice", "the class holds this folder already")
                 continue
             seen.add(here)
-            for entry in sorted(entries, key=_links_last):
-                key = f"{below}/{entry.name}"
+            for entry in entries:
+                key = f"{folder}/{entry.name}"
                 if noted := _noted(entry.name):
                     yield Noted(key, noted)
-                elif _is_folder(entry):
+                elif not _is_folder(entry):
+                    yield key, entry
+                elif entry.is_symlink():
+                    heapq.heappush(links, (key, (*above, here)))
+                else:
                     yield Noted(key, "nested folder")
                     pending.append((key, (*above, here)))
-                elif fault := _fault(entry, key):
-                    yield fault
-                elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
-                    yield Aside(key, "not an image", "its ending is none of an image's")
-                elif self._group is None:
-                    yield Sample(label, key, split)
-                elif group := self._group(key):
-                    yield Sample(label, key, split, group)
-                else:
-                    yield Aside(key, "no group", "source.group_by finds no group in its key")
 
     def read(self, key: str) -> bytes:
         return read_file(self.root / key, self.max_pixels)

@@ -159,7 +159,7 @@ class Adapted:
         unknown = [
             (name, f"there is no such key.{nearest(name, known)} {allowed}") for name in arguments if name not in known
         ]
-        return unknown or cls._check_values(arguments)
+        return unknown + cls._check_values({name: value for name, value in arguments.items() if name in known})
 
     @classmethod
     def _check_values(cls, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -4,9 +4,9 @@ augflow check mine.yaml
 augflow check conf/recipe/*.yaml source.root=photos/train
 augflow check conf --format json
 
-Errors are what a run would refuse; warnings are chains that nobody uses or that change nothing; hints are steps that may
-turn one class into another. With a source, its classes are compared with those that the recipes name. Exit code 2 where
-there is an error, 1 where there is a warning.
+Errors are what a run would refuse; warnings are chains that nobody uses or that change nothing; hints are steps that
+may turn one class into another. With a source, its classes are compared with those that the recipes name. Exit code 2
+where there is an error, 1 where there is a warning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     labels = _labels([word for word in words if "=" in word])
     registry = Registry(plugins)
     found = list(dict.fromkeys(finding for file in files for finding in look(file, registry, labels)))
-    counts = Counter(finding.level for finding in found)
+    counts: Counter[str] = Counter(finding.level for finding in found)
     if as_json:
         tell_json({"files": len(files), **_counted(counts), "findings": [finding._asdict() for finding in found]})
     else:

@@ -83,6 +83,8 @@ class RunProgress(Watch):
 
     def made(self, label: str, outputs: int, size: int) -> None:
         self._progress.advance(self._whole, outputs)
+        if label not in self._tasks:
+            return
         task = self._tasks[label]
         self._progress.advance(task, outputs)
         self._progress.update(task, visible=not self._progress.tasks[task].finished)

@@ -4,12 +4,13 @@ augflow recipes
 augflow recipes balance
 augflow recipes balance recipe.target=500
 augflow recipes mine.yaml --explain
+augflow recipes mine.yaml recipe.seed=3 --origin
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.text import Text
@@ -21,9 +22,17 @@ from augflow.passes import passes_of
 from augflow.recipe import Recipe
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
+from augflow.schema import show
 from augflow.verbs.telling import console, row, table, tell_json, wants_json
 
-FLAGS = {"--format": ("text", "text or json"), "--explain": (False, "what each chain compiles to")}
+if TYPE_CHECKING:
+    from augflow.config import Settings
+
+FLAGS = {
+    "--format": ("text", "text or json"),
+    "--explain": (False, "what each chain compiles to"),
+    "--origin": (False, "which file, or which override, set each value"),
+}
 COMPOSES = False
 
 
@@ -40,7 +49,9 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     settings = compose([chosen, "source=demo", *overrides])
     registry = Registry(settings.plugins)
     recipe = read_recipe(settings.recipe, registry, settings.where)
-    if flags["explain"]:
+    if flags["origin"]:
+        _show_origin(settings, wants_json(flags))
+    elif flags["explain"]:
         _explain(recipe, registry)
     elif wants_json(flags):
         tell_json(recipe.as_json())
@@ -87,6 +98,26 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     if "steps" in step:
         return {"use": step["chain"], "p": step["p"], **weight}
     return {"use": step["use"], "p": step["p"], **weight, **step["arguments"]}
+
+
+def _show_origin(settings: Settings, as_json: bool) -> None:
+    values = [(key, value, settings.where(key)) for key, value in _leaves(settings.recipe)]
+    if as_json:
+        tell_json([{"key": list(key), "value": value, "from": place} for key, value, place in values])
+        return
+    made = table("recipe", "value", "set by")
+    made.columns[1].justify = made.columns[2].justify = "left"
+    for key, value, place in values:
+        row(made, ".".join(key), show(value), place)
+    console().print(made)
+
+
+def _leaves(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            yield from _leaves(inner, (*path, key))
+        else:
+            yield (*path, key), inner
 
 
 def _explain(recipe: Recipe, registry: Registry) -> None:

@@ -1,7 +1,9 @@
 """Make the data set: every class brought to its target, a record for every image.
 
 What is there already is kept, so an interrupted run goes on where it was. At the end the sink holds a folder for each
-class, `ledger.parquet`, `run.json` and `recipe.lock.yaml`. Exit code 1 where something was set aside or falls short.
+class, `ledger.parquet`, `run.json` and `recipe.lock.yaml`. Outputs that nothing asks for any more are removed; edited
+ones and files that augflow did not make are left alone and named. Exit code 1 where something was set aside, left alone
+or falls short.
 """
 
 from __future__ import annotations
@@ -16,12 +18,26 @@ from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
 from augflow.run import Outcome, run
 from augflow.verbs.progress import RunProgress
-from augflow.verbs.telling import console, row, seconds, size, table, tell_aside, tell_json, wants_json
+from augflow.verbs.telling import (
+    console,
+    row,
+    seconds,
+    size,
+    table,
+    tell_aside,
+    tell_json,
+    tell_left,
+    tell_splits,
+    wants_json,
+)
 
 if TYPE_CHECKING:
     from augflow.config import Settings
 
-FLAGS = {"--format": ("text", "text or json")}
+FLAGS = {
+    "--format": ("text", "text or json"),
+    "--force": (False, "hash what is there; make over what was edited, and all where the ledger is lost"),
+}
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
@@ -31,7 +47,14 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
         sink["root"] = str(Path(sink["root"]) / settings.job)
     with RunProgress() as watch:
         outcome = run(
-            recipe, settings.source, sink, settings.executor, settings.plugins, watch, command=settings.overrides
+            recipe,
+            settings.source,
+            sink,
+            settings.executor,
+            settings.plugins,
+            watch,
+            command=settings.overrides,
+            force=flags["force"],
         )
     if wants_json(flags):
         tell_json(_as_json(outcome, sink))
@@ -54,10 +77,12 @@ def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:
     for label, done in outcome.plan.classes.items():
         if done.shortfall:
             out.print(Text(f"{label} falls short by {done.shortfall}: {done.why}.", style="yellow"))
+    tell_splits(out, outcome.plan.split, outcome.plan.passed, outcome.plan.left_out)
     if outcome.converted:
         told = ", ".join(f"{count} × {note}" for note, count in outcome.converted.most_common())
         out.print(Text(f"Converted on reading: {told}."))
     tell_aside(out, outcome.aside)
+    tell_left(out, outcome.left, "`augflow run --force` makes edited outputs over.")
     out.print(Text(f"{outcome.plan.outputs} images in {sink.get('root', '')}; their records: ledger.parquet"))
 
 
@@ -65,6 +90,8 @@ def _as_json(outcome: Outcome, sink: Mapping[str, object]) -> dict[str, object]:
     return {
         "sink": dict(sink),
         "classes": {label: done.result for label, done in outcome.plan.classes.items()},
+        "passed": outcome.plan.passed,
+        "left_out": outcome.plan.left_out,
         "made": outcome.made,
         "kept": outcome.kept,
         "removed": outcome.removed,
@@ -72,5 +99,6 @@ def _as_json(outcome: Outcome, sink: Mapping[str, object]) -> dict[str, object]:
         "seconds": round(outcome.seconds, 3),
         "short": {label: done.shortfall for label, done in outcome.plan.classes.items() if done.shortfall},
         "aside": [item._asdict() for item in outcome.aside],
+        "left": [item._asdict() for item in outcome.left],
         "converted": dict(outcome.converted),
     }

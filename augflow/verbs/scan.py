@@ -10,26 +10,44 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from augflow.census import take_census
-from augflow.source import open_source
+from augflow.source import Sample, open_source
 from augflow.survey import ClassSurvey, Survey, decode_all
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import console, row, size, table, tell_aside, tell_json, wants_json
+from augflow.verbs.telling import (
+    console,
+    printable,
+    row,
+    size,
+    table,
+    tell_aside,
+    tell_json,
+    tell_notes,
+    tell_splits,
+    wants_json,
+)
 
 if TYPE_CHECKING:
     from augflow.config import Settings
 
 FLAGS = {"--format": ("text", "text or json")}
+_SHOWN = 10
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     found = take_census(open_source(settings.source))
-    with counting("Decoding", sum(found.counts.values())) as advance:
+    with counting("Decoding", found.total) as advance:
         survey = decode_all(found, settings.source, settings.executor, lambda label, look: advance(1))
     if wants_json(flags):
-        tell_json(_as_json(survey))
+        tell_json({**_as_json(survey), "left_out": found.left_out, "notes": found.notes})
     else:
         _show(survey)
+        passed = {split: other.counts for split, other in sorted(found.others.items())}
+        tell_splits(console(), found.split, passed, found.left_out)
+        _tell_same(survey.same)
+        tell_notes(console(), found.notes)
     return 1 if survey.aside else 0
 
 
@@ -49,6 +67,16 @@ def _show(survey: Survey) -> None:
     if converted:
         out.print(f"Converted on reading: {_counted(converted)}")
     tell_aside(out, survey.aside, all_of_them=True)
+
+
+def _tell_same(same: list[list[Sample]]) -> None:
+    out = console()
+    if same:
+        out.print(f"Note: {len(same)} images stand in several classes or splits with the same content, byte for byte:")
+    for samples in same[:_SHOWN]:
+        out.print(Text(f"  {' = '.join(printable(sample.key) for sample in samples)}"))
+    if len(same) > _SHOWN:
+        out.print(f"  … and {len(same) - _SHOWN} more; `--format json` names them all.")
 
 
 def _sizes(found: ClassSurvey) -> tuple[str, str, str]:
@@ -79,5 +107,11 @@ def _as_json(survey: Survey) -> dict[str, object]:
             }
             for label, found in survey.classes.items()
         },
+        "split": survey.split,
+        "passed": {split: found.samples for split, found in sorted(survey.others.items())},
+        "same_content": [
+            [{"key": sample.key, "label": sample.label, "split": sample.split} for sample in samples]
+            for samples in survey.same
+        ],
         "aside": [item._asdict() for item in survey.aside],
     }

@@ -68,6 +68,40 @@ def tell_aside(out: Console, aside: Sequence[Aside], all_of_them: bool = False) 
         out.print(f"  … and {len(aside) - _SHOWN} more; `augflow scan` names them all.")
 
 
+def tell_notes(out: Console, notes: Sequence[str]) -> None:
+    """Say what nobody needs to mend and somebody may want to know."""
+    for note in notes:
+        out.print(Text(f"Note: {printable(note)}"))
+
+
+def tell_splits(
+    out: Console,
+    split: str | None,
+    passed: Mapping[str, Mapping[str, int]],
+    left_out: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Say which split is augmented and what becomes of the others, where there are splits."""
+    if split is None:
+        return
+    said = [f"Of the splits, {split} alone is augmented."]
+    for what, splits in (("Passed through as they are", passed), ("Left out", left_out)):
+        if splits:
+            counts = ", ".join(f"{name} ({sum(images.values())} images)" for name, images in splits.items())
+            said.append(f"{what}: {counts}.")
+    out.print(Text(printable(" ".join(said))))
+
+
+def tell_left(out: Console, left: Sequence[Aside], advice: str) -> None:
+    """Name what lies in the sink and is not touched."""
+    if not left:
+        return
+    out.print(Text(f"Left alone in the sink: {len(left)}. {advice}", style="yellow"))
+    for item in left[:_SHOWN]:
+        out.print(Text(f"  {printable(item.key)}: {item.kind}; {printable(item.detail)}"))
+    if len(left) > _SHOWN:
+        out.print(f"  … and {len(left) - _SHOWN} more; `augflow verify` names them all.")
+
+
 def wants_json(flags: Mapping[str, Any]) -> bool:
     """Read `--format`.
 

@@ -138,22 +138,26 @@ PLUGIN = """
 import os
 from dataclasses import dataclass
 
+calls = 0
+
 
 @dataclass(frozen=True)
 class Trap:
-    \"\"\"Goes wrong on photographs of one size.\"\"\"
+    \"\"\"Goes wrong on photographs of one size: at once, or when many a copy of it is written.\"\"\"
 
     how: str = "die"
 
     def draw(self, rng, size):
-        return {"value": float(rng.random()), "trap": tuple(size) == (40, 56)}
+        return {"trap": tuple(size) == (40, 56)}
 
-    def apply(self, image, value, trap):
+    def apply(self, image, trap):
+        global calls
+        calls += trap
         if trap and self.how == "die":
             os._exit(1)
-        if trap and value > 0.5 and self.how == "die later":
+        if trap and calls > 12 and self.how == "die later":
             os.kill(os.getpid(), 9)
-        if trap and value > 0.5:
+        if trap and calls > 12:
             raise ValueError("it snapped shut")
         return image.copy()
 """
@@ -176,8 +180,8 @@ def test_a_sample_that_a_transform_cannot_bear_is_set_aside_alone(
         f"plugins=[{tmp_path / 'trap.py'}]",
         f"+recipe.chains.gentle.trap={{how: {how}}}",
         f"recipe.originals={originals}",
-        "recipe.target=40",
-        "recipe.render.size=16",
+        "recipe.target=100",
+        "recipe.max_copies=50",
     ]
     outcome = make(*words, f"source.root={trapped}", f"sink.root={tmp_path / 'trapped'}")
     make(*words, f"source.root={small_source}", f"sink.root={tmp_path / 'sound'}")
