@@ -26,9 +26,21 @@ def read(root: Path) -> dict[str, Any]:
 
 
 def write(
-    root: Path, workshop: Path, recipe: Recipe, plan: Plan, aside: Sequence[Aside], facts: Mapping[str, Any]
+    root: Path,
+    workshop: Path,
+    recipe: Recipe,
+    plan: Plan,
+    aside: Sequence[Aside],
+    facts: Mapping[str, Any],
+    kept: bool = False,
 ) -> None:
-    """Write `run.json` and the locked recipe; the ledger lies there."""
+    """Write `run.json` and the locked recipe; the ledger lies there.
+
+    Args:
+        kept: whether outputs of earlier runs are part of the data set; these may have been made with other versions.
+    """
+    before = read(root) if kept else {}
+    earlier = [*before.get("earlier_versions", []), before.get("versions", facts["versions"])]
     told = {
         "format": ledger.FORMAT,
         "recipe_digest": recipe.digest,
@@ -43,6 +55,7 @@ def write(
         "left_out": plan.left_out,
         "aside": [item._asdict() for item in aside],
         **facts,
+        "earlier_versions": [some for some in earlier if some != facts["versions"]],
         "recipe": recipe.as_json(),
     }
     ledger.write_json(root / RUN, told, workshop)

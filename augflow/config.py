@@ -29,6 +29,7 @@ REFUSALS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, 
 
 _SECTIONS = ("recipe", "source", "sink", "executor")
 _CHAIN = re.compile(r"chain@recipe\.chains\.(.+)")
+_NULLED = re.compile(r"recipe\.chains\.([^.=]+)\.([^.=]+)=null")
 _UNFIT = re.compile(r"[^\w.,=+~-]")
 
 
@@ -126,8 +127,8 @@ def settle(
     if not isinstance(plugins, list) or not all(isinstance(plugin, str) for plugin in plugins):
         raise RecipeError("plugins is a list of Python files: plugins=[mine.py]")
     found = _origin(about)
-    _drop(plain["recipe"], found)
     words = list(about.overrides.task)
+    _drop(plain["recipe"], found, words)
     sweep = about.mode == RunMode.MULTIRUN
     return Settings(
         recipe={key: plain["recipe"][key] for key in sorted(plain["recipe"], key=_rank)},
@@ -196,8 +197,12 @@ def _origin(about: DictConfig) -> dict[str, Any]:
     return {"recipe": name, "file": file, "chains": chains, "layers": layers}
 
 
-def _drop(recipe: dict[str, Any], origin: Mapping[str, Any]) -> None:
-    """Leave out the steps of pulled chains for which the recipe or an override says null."""
+def _drop(recipe: dict[str, Any], origin: Mapping[str, Any], words: Sequence[str]) -> None:
+    """Leave out the steps that were there and for which the recipe or an override says null."""
+    for name, step in (match.groups() for match in map(_NULLED.fullmatch, words) if match):
+        steps = (recipe.get("chains") or {}).get(name) or {}
+        if step in steps and steps[step] is None:
+            del steps[step]
     for name, chain in origin["chains"].items():
         steps = (recipe.get("chains") or {}).get(name) or {}
         for step in [step for step, said in steps.items() if said is None]:

@@ -6,6 +6,7 @@ al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 from __future__ import annotations
 
+import threading
 from hashlib import blake2b
 from typing import Any
 
@@ -49,21 +50,31 @@ class Streams:
 
     def generator(self) -> Rng:
         """The generator of the stream that was begun last."""
-        _key_bytes[:] = self._key[:16]
-        _philox.state = _BEGINNING
-        return _generator
+        return _engine.begin(self._key[:16])
 
 
-_ZEROS = np.zeros(4, dtype=np.uint64)
-_key = np.zeros(2, dtype=np.uint64)
-_key_bytes = _key.data.cast("B")
-_BEGINNING: Any = {
-    "bit_generator": "Philox",
-    "state": {"counter": _ZEROS, "key": _key},
-    "buffer": _ZEROS,
-    "buffer_pos": 4,
-    "has_uint32": 0,
-    "uinteger": 0,
-}
-_philox = np.random.Philox(0)
-_generator = np.random.Generator(_philox)
+class _Engine(threading.local):
+    """The generator of a thread: sources are read in several."""
+
+    def __init__(self) -> None:
+        zeros = np.zeros(4, dtype=np.uint64)
+        key = np.zeros(2, dtype=np.uint64)
+        self._key = key.data.cast("B")
+        self._beginning: Any = {
+            "bit_generator": "Philox",
+            "state": {"counter": zeros, "key": key},
+            "buffer": zeros,
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        self._philox = np.random.Philox(0)
+        self._generator = np.random.Generator(self._philox)
+
+    def begin(self, key: bytes) -> Rng:
+        self._key[:] = key
+        self._philox.state = self._beginning
+        return self._generator
+
+
+_engine = _Engine()

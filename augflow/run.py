@@ -16,6 +16,7 @@ from augflow.census import Census, take_census
 from augflow.chain import Chain
 from augflow.errors import SinkError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
+from augflow.journal import Journal
 from augflow.plan import Namer, Plan, Unit
 from augflow.recipe import Recipe
 from augflow.registry import Registry
@@ -127,8 +128,10 @@ class _Run:
             "source": dict(source),
             "plugins": list(registry.plugins),
         }
-        self.journal = ledger.Journal(self.sink.workshop / "journal.jsonl")
+        self.journal = Journal(self.sink.workshop / "journal.jsonl")
         self.made: set[str] = set()
+        self.converted: set[str] = set()
+        """Samples whose conversion was told; a later plan may read them once more."""
         self.strays: set[str] = set()
         """Outputs that may have been written, of samples that were set aside."""
         self.bad: dict[str, Aside] = {}
@@ -208,7 +211,9 @@ class _Run:
                 outcome.made += len(made.records)
                 outcome.bytes += made.bytes
                 self.made.update(path for path, _ in made.outputs)
-                outcome.converted.update(made.converted)
+                if made.converted and order[1] not in self.converted:
+                    self.converted.add(order[1])
+                    outcome.converted.update(made.converted)
                 self.watch.made("" if self.namer.passes(order[3]) else order[0], len(made.records), made.bytes)
         return len(self.bad) > before
 
@@ -247,7 +252,8 @@ class _Run:
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             settle_all(self.sink.root)
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-            account.write(self.sink.root, self.sink.workshop, self.recipe, plan, outcome.aside, self.facts)
+            told = self.recipe, plan, outcome.aside, self.facts, outcome.kept > 0
+            account.write(self.sink.root, self.sink.workshop, *told)
 
     def _sealed(self, plan: Plan) -> bool:
         """Whether ledger and account of this very plan lie there."""

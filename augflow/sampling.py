@@ -36,10 +36,7 @@ _VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
 
 
 class Photograph:
-    """Pixels to be sampled, with the reduced and filtered forms that several copies share.
-
-    Args:
-    X"""
+    """Pixels to be sampled, with the reduced and filtered forms that several copies share."""
 
     def __init__(self, pixels: Pixels) -> None:
         self.size = Size(pixels.shape[0], pixels.shape[1])

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 from augflow import ledger
 from augflow.census import Census
 from augflow.errors import ImageError
-from augflow.ledger import Entry, Journal
+from augflow.journal import Entry, Journal
 from augflow.plan import Namer, Plan
 from augflow.registry import Registry
 from augflow.sink.folder import LEDGER, FolderSink
@@ -87,6 +87,7 @@ class Stock:
         self.edited: dict[str, str] = {}
         """Outputs that are not as their records tell, and how they differ."""
         self._sound: set[str] = set()
+        self._digests: dict[str, set[str]] = defaultdict(set)
         self._hashed: set[str] = set()
         for path, size in self.sizes.items():
             entry = self.entries.get(path)
@@ -116,7 +117,7 @@ class Stock:
     def _stale(self, paths: set[str], census: Census, source: Source) -> set[str]:
         """Those whose sources have other bytes now, or none."""
         needed = {key for path in paths for key, _ in self._entry(path).parents}
-        digests: dict[str, set[str]] = defaultdict(set)
+        needed -= self._digests.keys()
 
         def read(key: str) -> tuple[str, str]:
             try:
@@ -125,8 +126,12 @@ class Stock:
                 return told(key), ""
 
         for key, digest in _at_once(read, (sample.key for sample in census.samples() if told(sample.key) in needed)):
-            digests[key].add(digest)
-        return {path for path in paths if any(digest not in digests[key] for key, digest in self._entry(path).parents)}
+            self._digests[key].add(digest)
+        return {
+            path
+            for path in paths
+            if any(digest not in self._digests.get(key, ()) for key, digest in self._entry(path).parents)
+        }
 
     def _entry(self, path: str) -> Entry:
         entry = self.entries[path]

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from augflow.draw import Streams
+from augflow.symmetry import SYMMETRIES
 from augflow.transform import Image, Params, Rng, Size
 
 WAYS = ("matrix", "table", "apply")
@@ -69,6 +70,12 @@ class TransformContract:
         for transform in self._instances():
             ways = [way for way in WAYS if hasattr(transform, way)]
             _demand(len(ways) == 1, type(transform), f"must have exactly one of {', '.join(WAYS)}, and has {ways}")
+
+    def test_breaks_what_has_a_name(self) -> None:
+        for transform in self._instances():
+            breaks = getattr(transform, "breaks", ())
+            known = isinstance(breaks, tuple) and set(breaks) <= set(SYMMETRIES)
+            _demand(known, type(transform), f"breaks {breaks!r}, which is no tuple of {', '.join(SYMMETRIES)}")
 
     def test_draws_json(self) -> None:
         for transform, size, params in self._draws():

@@ -291,7 +291,12 @@ class _Verifier:
 
     def _walk(self, folders: set[str], below: str = "") -> Iterator[str]:
         """Yield what is no folder, going into `folders` alone."""
-        for entry in os.scandir(self.dataset.root / below):
+        try:
+            entries = list(os.scandir(self.dataset.root / below))
+        except OSError as error:
+            self._fault("unreadable", below or str(self.dataset.root), error.strerror or str(error))
+            return
+        for entry in entries:
             path = f"{below}{entry.name}"
             if not entry.is_dir(follow_symlinks=False):
                 if path not in OURS:
@@ -302,7 +307,11 @@ class _Verifier:
                 self._fault("foreign folder", path, "no output lies in it")
 
     def _compare_size(self, path: str, size: int) -> None:
-        status = os.lstat(self.dataset.root / path)
+        try:
+            status = os.lstat(self.dataset.root / path)
+        except OSError as error:
+            self._fault("unreadable", path, error.strerror or str(error))
+            return
         if not stat.S_ISREG(status.st_mode):
             self._fault("not a file", path, "not a regular file")
         elif status.st_size != size:

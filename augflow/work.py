@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import errno
 import hashlib
 import json
 import math
@@ -73,6 +74,8 @@ class Maker:
             if copies == (ORIGINAL,) and self.namer.verbatim(unit, ORIGINAL):
                 opened.check()
         except ImageError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NOT_ITS_FAULT:
+                raise error.__cause__ from None
             return _aside(error.kind, error.detail)
         parents = [{"key": told(sample), "sha256": hashlib.sha256(data).hexdigest(), "role": "source"}]
         records, outputs = [], []
@@ -137,6 +140,9 @@ class Maker:
         record["steps"] = entries
         return record, drawn, chain.fold
 
+
+_NOT_ITS_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ESTALE}
+"""Why a sound file may be unreadable: the machine is short of something. That stops the run; no sample is set aside."""
 
 _MOST_PIXELS = 2_000_000
 

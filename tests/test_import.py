@@ -12,6 +12,8 @@ from typing import Any
 import albumentations
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from augflow import strict
 from augflow.cli import main
@@ -209,6 +211,18 @@ def test_what_the_older_torchvision_prints_and_what_stands_in_a_script() -> None
     assert [item.split(":")[0].split()[0] for item in found.left] == ["Resize", "RandomOrder", "ToTensor"]
 
 
+def test_angles_of_random_affine_are_clockwise() -> None:
+    chain = steps("Compose([RandomAffine(degrees=(-10, 30), shear=(0, 5)), RandomRotation((-10, 30))])")
+    assert chain["affine"]["rotate"] == [-30, 10]
+    assert chain["affine"]["shear"] == [-5, 0]
+    assert chain["rotate"]["limit"] == [-10, 30]
+
+
+def test_a_probability_that_is_not_written_out_is_told() -> None:
+    found = imported("Compose([RandomApply([RandomInvert()], p=chance)])")
+    assert found.left == ["RandomApply: p=chance is not written out; 0.5 is assumed."]
+
+
 # Augmentor
 
 
@@ -356,10 +370,26 @@ def test_hostile_texts_are_answered_at_once() -> None:
         "x" * 2_000_000,
     ]
     for text in texts:
-        start = time.perf_counter()
+        start = time.process_time()
         with contextlib.suppress(RecipeError):
             imported(text)
-        assert time.perf_counter() - start < 4, text[:40]
+        assert time.process_time() - start < 4, text[:40]
+
+
+PIECES = [*"()[]{},=:'-.", "None", "1e9", "True", "x", "\n", "9" * 30, "**a", "*", "lambda: 0", "1j", "b''", "..."]
+TEXTS = [KERAS, PRINTED, AUGMENTOR, json.dumps(albumentations.to_dict(PIPELINE)), "{'cat': 500, 'no': 80}"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_change_to_a_text_breaks_the_import(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(TEXTS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 12)))
+        text = text[:start] + data.draw(st.sampled_from(PIECES)) + text[end:]
+    with contextlib.suppress(RecipeError):
+        imported(text)
 
 
 def test_calls_are_read_as_data() -> None:

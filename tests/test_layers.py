@@ -25,6 +25,7 @@ LAYERS = (
     "source sink",
     "census",
     "plan",
+    "journal",
     "work ledger",
     "stock account",
     "dataset",

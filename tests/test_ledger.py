@@ -6,6 +6,7 @@ import json
 import os
 import random
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from PIL import Image
 
 from augflow import ledger
 from augflow.config import compose
-from augflow.ledger import Journal, seal
+from augflow.journal import Journal
+from augflow.ledger import seal
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
 from augflow.run import run
@@ -103,16 +105,14 @@ def test_an_empty_ledger_has_the_same_schema(tmp_path: Path) -> None:
     assert empty.schema.equals(ledger.read(tmp_path / "a" / "ledger.parquet").schema)
 
 
-@pytest.mark.parametrize("count", [10, 24_000])
+@pytest.mark.parametrize("count", [10, 17_000])
 def test_equal_records_give_equal_bytes_in_whatever_order_they_came(count: int, tmp_path: Path) -> None:
     numbers = list(range(count))
     expected = sealed(tmp_path / "sorted", numbers)
     assert count < 1000 or sum(map(len, lines(numbers))) > 1 << 24, "more than one block of JSON"
     random.Random(1).shuffle(numbers)
     assert sealed(tmp_path / "shuffled", numbers) == expected
-    assert sealed(tmp_path / "in parts", numbers[: count // 3], numbers[count // 3 :]) == expected
-    assert sealed(tmp_path / "again", numbers, []) == expected
-    assert sealed(tmp_path / "twice", numbers, numbers[::2]) == expected
+    assert sealed(tmp_path / "in parts", numbers[: count // 3], numbers[count // 3 :], numbers[::5], []) == expected
 
 
 def test_of_two_records_of_one_output_the_later_counts(tmp_path: Path) -> None:
@@ -172,9 +172,13 @@ def test_names_of_every_kind_are_kept(stem: str, tmp_path: Path) -> None:
     from pydantic_core import to_json
 
     path = f"{stem}/{stem}-000-0123456789abcdef.jpg"
-    for number, encode in enumerate((json.dumps, lambda value, **_: to_json(value).decode())):
+    encoders: list[Callable[[Any], str]] = [
+        lambda value: json.dumps(value, separators=(",", ":")),
+        lambda value: to_json(value).decode(),
+    ]
+    for number, encode in enumerate(encoders):
         journal = Journal(tmp_path / f"{number}.jsonl")
-        journal.append([encode(record(1, path=path, label=stem), separators=(",", ":"))])
+        journal.append([encode(record(1, path=path, label=stem))])
         journal.close()
         assert [ledger.record_path(line) for line in journal.lines()] == [path]
         seal(tmp_path / "ledger.parquet", journal, {path}, "recipe", "plan")

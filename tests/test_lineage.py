@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def test_overrides_reach_what_was_inherited(tmp_path: Path) -> None:
     )
     assert child["chains"]["gentle"]["shift"]["x"] == 0.3
     assert "grain" not in child["chains"]["gentle"]
+    assert "shift" not in composed(tmp_path / "mine.yaml", "recipe.chains.gentle.shift=null")["chains"]["gentle"]
+    assert composed(tmp_path / "mine.yaml", "+recipe.chains.gentle.gray=null")["chains"]["gentle"]["gray"] is None
 
 
 def test_null_drops_a_step_of_a_pulled_chain_too(tmp_path: Path) -> None:
@@ -182,3 +185,30 @@ def test_the_verb_says_where_each_value_comes_from(tmp_path: Path, capsys: pytes
     assert ("chains", "gentle", "flip") not in told
     assert main(["recipes", str(file), "--origin"]) == 0
     assert f"{file}:7:14" in capsys.readouterr().out
+
+
+HOSTILE = {
+    "target": "chains: {a: {_target_: os.system}}\n",
+    "hydra": "hydra: {callbacks: {}}\n",
+    "package": "# @package _global_\nseed: 1\n",
+    "source": "source: {root: /}\n",
+    "defaults outside": "defaults: [../secret]\n",
+    "environment": "seed: ${oc.env:HOME}\n",
+    "alias": "classes: {a: &a {target: 1}, b: *a}\n",
+    "python": "seed: !!python/object/apply:os.system []\n",
+    "twice": "seed: 1\nseed: 2\n",
+    "large": "seed: 1\n" + "#" * 2_000_000,
+    "deep": "chains: " + "{a: " * 1_000,
+    "bytes": "seed: \x00\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("way", ["path", "config dir"])
+def test_a_hostile_parent_is_refused_with_its_place(name: str, way: str, tmp_path: Path) -> None:
+    evil = write(tmp_path / "recipe/evil.yaml", HOSTILE[name])
+    child = write(tmp_path / "recipe/child.yaml", "extends: evil\nseed: 3\n")
+    start = time.process_time()
+    said = refusal(child) if way == "path" else refusal("recipe=child", config_dir=tmp_path)
+    assert said.startswith(f"{evil}:")
+    assert time.process_time() - start < 2

@@ -92,7 +92,7 @@ def test_numbers_are_of_their_field_s_kind_once_built() -> None:
         ("span", [0.4], "[0.4] is not a pair [a, b], each a number."),
         ("span", [1, 2, 3], "[1, 2, 3] is not a pair [a, b], each a number."),
         ("span", 0.3, "0.3 is not a pair [a, b], each a number."),
-        ("way", "nearest", '"nearest" is not one of "near", "far".'),
+        ("way", "nearest", '"nearest" is not one of "near", "far". Did you mean \'near\'?'),
         ("way", 1, '1 is not one of "near", "far".'),
         ("colour", [1, 2], "[1, 2] is not three values [a, b, c], each a whole number, or null."),
         ("colour", [1, 2, 0.5], "[1, 2, 0.5] is not three values [a, b, c], each a whole number, or null."),

@@ -232,10 +232,10 @@ def test_hostile_recipes_are_refused_at_once_with_their_place(
 ) -> None:
     text, expected = HOSTILE[name]
     monkeypatch.setattr(strict, "_LOADER", loader)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(RecipeError) as refused:
         recipe(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     message = str(refused.value)
     assert re.match(r"my\.yaml:\d+:\d+: ", message)
     assert expected in message

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import annotated_types as at
 import numpy as np
@@ -311,6 +311,13 @@ class Homebound(Dim):
     how: Any = field(default_factory=lambda: lambda: None)
 
 
+@dataclass(frozen=True)
+class Outspoken(Dim):
+    """Says that it breaks what nobody knows."""
+
+    breaks: ClassVar[tuple[str, ...]] = ("color",)
+
+
 def undocumented() -> Any:
     @dataclass(frozen=True)
     class Silent(Dim):
@@ -327,6 +334,11 @@ BROKEN: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: Needy(2), "test_arguments_have_defaults_types_and_bounds", "gives its field 'by' no default"),
     (Torn, "test_goes_exactly_one_way", "exactly one of matrix, table, apply"),
     (Idle, "test_goes_exactly_one_way", "exactly one of matrix, table, apply"),
+    (
+        Outspoken,
+        "test_breaks_what_has_a_name",
+        "breaks ('color',), which is no tuple of orientation, handedness, colour",
+    ),
     (NumpyDraw, "test_draws_json", "draws int64 at draw['by']"),
     (TupleDraw, "test_draws_json", "draws tuple at draw['by']"),
     (EndlessDraw, "test_draws_json", "draws inf at draw['by']"),

@@ -5,9 +5,13 @@ Started before the driver imports anything slow, it imports at the same time, on
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
-from multiprocessing import forkserver
+import signal
+from collections.abc import Iterator, Sequence
+from multiprocessing import forkserver, resource_tracker
+
+from augflow.errors import SurroundingsError
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -18,10 +22,24 @@ def start(modules: Sequence[str]) -> None:
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # Later it would unblock what is blocked here.
+        with _interrupts_blocked():
+            forkserver.ensure_running()
+    except OSError as error:
+        raise SurroundingsError(f"No workers can be started: {error.strerror or error}.") from error
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """An interrupt from the keyboard is the driver's to answer; the server would end with a traceback as it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

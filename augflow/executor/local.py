@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from augflow.errors import PluginError
+from augflow.errors import PluginError, SurroundingsError
 from augflow.executor import Lost, Work, forkserver, load
 
 _WINDOW = 3
@@ -36,7 +37,12 @@ class LocalExecutor:
             raise PluginError(f"executor.workers: {workers!r} is not 'auto' or a whole number from 1 to 1024.")
         if isinstance(task_timeout, (str, bool)) or not task_timeout > 0:
             raise PluginError(f"executor.task_timeout: {task_timeout!r} is not a number of seconds above 0.")
-        self.workers = _cores() if workers == "auto" else int(workers)
+        self.workers = min(_cores(), max(1, most_workers())) if workers == "auto" else int(workers)
+        if self.workers > most_workers():
+            raise SurroundingsError(
+                f"executor.workers: {self.workers} workers need {_FILES + _FILES_EACH * self.workers} open files, and "
+                f"{_files()} are allowed. Allow more (`ulimit -n`), or ask for fewer workers."
+            )
         self.task_timeout = task_timeout
 
     def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
@@ -63,9 +69,23 @@ class LocalExecutor:
             if lost:
                 item, tries = waiting.pop()
                 if tries == 2:
+                    self._demand_life(work)
                     yield item, Lost(why)
                 else:
                     waiting.append((item, tries + 1))
+
+    def _demand_life(self, work: Work) -> None:
+        """Before an item is blamed, see whether a worker lives that is asked for nothing."""
+        rounds = self._rounds(work, iter([[]]), 1)
+        try:
+            while True:
+                next(rounds)
+        except StopIteration as stop:
+            if stop.value[1]:
+                raise SurroundingsError(
+                    "Workers die as soon as they begin: there may be too little memory, or too few processes or files "
+                    "allowed. What was made so far is kept; the same command goes on from there."
+                ) from None
 
     def _rounds(
         self, work: Work, batches: Iterator[list[Any]], window: int
@@ -83,7 +103,7 @@ class LocalExecutor:
                 if not under_way:
                     well = True
                     return [], ""
-                longest = self.task_timeout * max(map(len, under_way.values()))
+                longest = self.task_timeout * max(1, *map(len, under_way.values()))
                 done, _ = wait(under_way, timeout=longest, return_when=FIRST_COMPLETED)
                 if not done:
                     return _flat(under_way), f"no end after {self.task_timeout:g} s"
@@ -97,6 +117,8 @@ class LocalExecutor:
             if not well:
                 for process in list((pool._processes or {}).values()):
                     process.kill()
+                # Of one killed while it told its results half a message is left; without a writer its reader gives up.
+                pool._result_queue._writer.close()  # type: ignore[attr-defined]
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
@@ -107,6 +129,27 @@ class LocalExecutor:
 
 def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:
     return list(itertools.chain.from_iterable(under_way.values()))
+
+
+_FILES, _FILES_EACH = 28, 4
+"""Open files that the driver needs, and that it needs for each worker."""
+
+
+def most_workers() -> int:
+    """How many workers the number of open files allows."""
+    return (_files() - _FILES) // _FILES_EACH
+
+
+def _files() -> int:
+    """How many files this process may have open, raised as far as it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _ENOUGH and (hard > soft or hard == resource.RLIM_INFINITY):
+        soft = _ENOUGH if hard == resource.RLIM_INFINITY else min(_ENOUGH, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _ENOUGH if soft == resource.RLIM_INFINITY else soft
+
+
+_ENOUGH = 8192
 
 
 def _cores() -> int:

@@ -40,7 +40,11 @@ def _read_one(call: Call, found: Imported) -> None:
         missing = ", ".join(f"{key} is not written out" for key in (*unknown, *needed))
         found.left.append(f"line {call.line}: {call.last}: {missing}.")
         return
-    step = reader({**_DEFAULTS, **given})
+    try:
+        step = reader({**_DEFAULTS, **given})
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        found.left.append(f"line {call.line}: {call.last}: its arguments are not what it takes.")
+        return
     if call.last in _CLOSE:
         found.close.append(f"{call.last}: {_CLOSE[call.last]}")
     found.step(name, {**step, "p": given.get("probability", 1.0)})

@@ -34,6 +34,14 @@ def _inner(call: Call) -> list[Call]:
 
 
 def _step(call: Call, found: Imported) -> list[Step]:
+    try:
+        return _read_one(call, found)
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        found.left.append(f"{call.last}: its arguments are not what it takes.")
+        return []
+
+
+def _read_one(call: Call, found: Imported) -> list[Step]:
     if call.last in _CONTAINERS:
         return _CONTAINERS[call.last](call, found)
     if call.last in _TRAINING:
@@ -61,6 +69,8 @@ def _sequence(call: Call, found: Imported) -> list[Step]:
     if call.last == "RandomApply":
         written = call.keywords.get("p", next((one for one in call.positional[1:] if not isinstance(one, Call)), None))
         p = written if isinstance(written, int | float) else 0.5
+        if isinstance(written, Name):
+            found.left.append(f"RandomApply: p={written.text} is not written out; 0.5 is assumed.")
         if written is None:
             found.close.append("RandomApply does not print its p: 0.5 is assumed, as it is unless said.")
     if found.chains[chain]:
@@ -105,9 +115,9 @@ def _affine(given: dict[str, Any], found: Imported) -> list[Step]:
         shear = shear[:2]
     x, y = given.get("translate") or (0, 0)
     step = {
-        "rotate": _limit(given.get("degrees", 0)),
+        "rotate": _mirrored(given.get("degrees", 0)),
         "scale": given.get("scale") or [1, 1],
-        "shear": _limit(shear),
+        "shear": _mirrored(shear),
         **_fill(given),
     }
     if x == y:
@@ -221,6 +231,11 @@ def _fill(given: dict[str, Any]) -> dict[str, Any]:
 
 def _limit(value: Any) -> Any:
     return value if isinstance(value, list) else abs(value)
+
+
+def _mirrored(value: Any) -> Any:
+    """A limit of RandomAffine, whose angles are clockwise."""
+    return [-angle for angle in reversed(value)] if isinstance(value, list) else abs(value)
 
 
 def _size(size: Any) -> Any:

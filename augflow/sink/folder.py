@@ -170,11 +170,7 @@ class FolderSink:
             while path := path.rpartition("/")[0]:
                 folders.add(path)
         for folder in sorted(folders, reverse=True):
-            try:
-                os.rmdir(f"{self._prefix}{folder}")
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
-                    raise
+            _remove_empty(f"{self._prefix}{folder}")
         return removed
 
     def end(self) -> None:
@@ -187,9 +183,16 @@ class FolderSink:
         os.rmdir(self._half)
         for entry in sorted(os.scandir(self.workshop), key=lambda entry: entry.name == "lock"):
             os.unlink(entry.path)
-        # Another run may have come by now.
-        with contextlib.suppress(OSError):
-            os.rmdir(self.workshop)
+        _remove_empty(self.workshop)  # It is not, where another run has come by now.
+
+
+def _remove_empty(folder: str | Path) -> None:
+    """Remove a folder, unless something lies in it or it is gone."""
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise
 
 
 def _flock(descriptor: int, how: int) -> bool:

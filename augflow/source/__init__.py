@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from augflow.errors import SourceError, nearest
+from augflow.errors import SourceError
+from augflow.kinds import build
 
 
 class Sample(NamedTuple):
@@ -108,24 +107,7 @@ def open_source(settings: Mapping[str, Any]) -> Source:
     Raises:
         SourceError: no such kind, wrong arguments, or nothing there.
     """
-    from importlib.metadata import entry_points
-
-    kinds = BUILT_IN | {point.name: point.value for point in entry_points(group="augflow.sources")}
-    kind = str(settings.get("kind", "folder"))
-    if kind not in kinds:
-        raise SourceError(f"source.kind: there is no source '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}.")
-    module, _, name = kinds[kind].partition(":")
-    arguments = {key: value for key, value in settings.items() if key != "kind"}
-    build = getattr(importlib.import_module(module), name)
-    signature = inspect.signature(build)
-    try:
-        signature.bind(**arguments)
-    except TypeError as error:
-        taken = signature.parameters
-        unknown = next((key for key in arguments if key not in taken), "")
-        raise SourceError(
-            f"source{unknown and f'.{unknown}'}: {error}.{nearest(unknown, taken)} "
-            f"The source '{kind}' takes {', '.join(taken) or 'no settings'}."
-        ) from None
-    opened: Source = build(**arguments)
+    opened: Source = build("source", settings, BUILT_IN, SourceError)
+    if opened.max_pixels < 1:
+        raise SourceError(f"source.max_pixels: {opened.max_pixels} leaves no image; it is a whole number above 0.")
     return opened

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from augflow.source import Sample, open_source
 
 Tree = Callable[[Path], dict[str, str]]
 
@@ -19,7 +22,8 @@ VARIED = [
     "recipe.chain=null",
     "+recipe.weights={gentle: 2, strong: 3, article: 1}",
     "recipe.render.size=48",
-    "recipe.target=60",
+    "recipe.target=30",
+    "recipe.surplus=drop",
 ]
 
 SHUFFLED = """
@@ -63,7 +67,7 @@ def varied(make: Callable[..., Any], tree: Tree, tmp_path_factory: pytest.TempPa
     assert make(*VARIED, f"sink.root={root}", "executor.workers=2").exit_code == 0
     found = tree(root)
     images = [name for name in found if "/" in name]
-    assert len(images) == 120 + 72 + 4 * 60
+    assert len(images) == 6 * 30
     return found
 
 
@@ -84,13 +88,12 @@ def test_the_order_of_tasks_does_not_matter(
     assert tree(tmp_path) == varied
 
 
-@pytest.mark.parametrize("seed", ["1", "4711"])
 def test_neither_place_nor_hash_seed_nor_locale_matters(
-    seed: str, varied: dict[str, str], augflow: Callable[..., Any], tree: Tree, tmp_path: Path
+    varied: dict[str, str], augflow: Callable[..., Any], tree: Tree, tmp_path: Path
 ) -> None:
     place = tmp_path / "ein Ort"
     place.mkdir()
-    said = augflow("run", *VARIED, "sink.root=here", cwd=place, PYTHONHASHSEED=seed, LC_ALL="C", TZ="Asia/Tokyo")
+    said = augflow("run", *VARIED, "sink.root=here", cwd=place, PYTHONHASHSEED="4711", LC_ALL="C", TZ="Asia/Tokyo")
     assert said.returncode == 0, said.stderr
     assert tree(place / "here") == varied
 
@@ -126,6 +129,13 @@ def test_a_second_run_touches_nothing(make: Callable[..., Any], small_source: Pa
     assert tree(tmp_path) == before
 
 
+def test_a_source_gives_the_same_bytes_to_many_threads() -> None:
+    source = open_source({"kind": "demo"})
+    keys = [item.key for item in source.scan() if isinstance(item, Sample)][::6]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(source.read, keys)) == [source.read(key) for key in keys]
+
+
 def test_a_data_set_made_in_steps_equals_one_made_at_once(
     make: Callable[..., Any], small_source: Path, tree: Tree, tmp_path: Path
 ) -> None:
@@ -135,23 +145,6 @@ def test_a_data_set_made_in_steps_equals_one_made_at_once(
     make(*words, f"sink.root={tmp_path / 'steps'}", "recipe.target=40")
     make(*words, f"sink.root={tmp_path / 'once'}", "recipe.target=40")
     assert tree(tmp_path / "steps") == tree(tmp_path / "once")
-
-
-def test_what_was_lost_or_spoilt_comes_back(
-    make: Callable[..., Any], small_source: Path, tree: Tree, tmp_path: Path
-) -> None:
-    words = [f"source.root={small_source}", f"sink.root={tmp_path}", "recipe.render.size=16", "recipe.target=20"]
-    make(*words)
-    before = tree(tmp_path)
-    first, second, *_ = sorted(tmp_path.glob("crowd/*"))
-    first.unlink()
-    second.write_bytes(second.read_bytes()[:-7])
-    for path in (tmp_path / "few").iterdir():
-        path.unlink()
-    (tmp_path / "few").rmdir()
-    again = make(*words)
-    assert again.made == 22
-    assert tree(tmp_path) == before
 
 
 def test_another_seed_gives_other_images(

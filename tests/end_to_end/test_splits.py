@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from augflow.errors import SourceError
+from augflow.replay import replay
 from augflow.verify import verify
 
 Make = Callable[..., Any]
@@ -172,3 +173,19 @@ def test_a_split_that_is_not_there_stops_before_it_begins(split_source: Path, ma
         with pytest.raises(SourceError, match=r"no split 'vla'. Did you mean 'val'"):
             make(*words, f"sink.root={tmp_path / 'out'}", "source.split=vla")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_lies_outside_the_root_can_be_made_again_where_it_is_allowed(
+    split_source: Path, make: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "lists").mkdir()
+    lines = [("path", "label"), *((path, path.parent.name) for path in sorted(split_source.glob("train/*/*.jpg")))]
+    with open(tmp_path / "lists" / "table.csv", "w", newline="") as file:
+        csv.writer(file).writerows(lines)
+    words = ["source=table", f"source.table={tmp_path / 'lists' / 'table.csv'}", f"sink.root={tmp_path / 'out'}"]
+    with pytest.raises(SourceError, match="no image"):
+        make(*words)
+    outcome = make(*words, "source.outside=true")
+    assert (outcome.exit_code, outcome.made) == (0, 18)
+    assert not verify({"root": str(tmp_path / "out")}).faults
+    assert replay("all", {"root": str(tmp_path / "out")}).counts == {"equal": 18}

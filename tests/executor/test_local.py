@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from augflow.errors import AugflowError, PluginError
+from augflow.errors import AugflowError, PluginError, SurroundingsError
 from augflow.executor import Lost, Work, load, open_executor
 from augflow.executor.local import LocalExecutor
 
@@ -28,6 +28,8 @@ class Work:
 
     def __init__(self, spec):
         self.spec = spec
+        if spec.get("dies"):
+            os._exit(1)
         if spec.get("fails"):
             raise ValueError("it cannot be built")
 
@@ -52,6 +54,8 @@ class Work:
             time.sleep(600)
         if what == "sleep":
             time.sleep(self.spec.get("sleep", 0.05))
+        if what == "much":
+            return "x" * 3_000_000
         return number * self.spec.get("factor", 10)
 '''
 
@@ -155,12 +159,32 @@ def test_what_the_callable_raises_stops_the_run(work: Build) -> None:
 
 def test_what_cannot_be_built_stops_the_run_at_once_and_says_why(work: Build) -> None:
     """It is no item's fault: not one may be lost for it."""
-    found = []
+    found: list[Any] = []
     began = time.monotonic()
     with pytest.raises((AugflowError, ValueError), match="it cannot be built"):
         found += LocalExecutor(2).run(work(fails=True), does(12))
     assert not found
     assert time.monotonic() - began < 20
+
+
+def test_where_no_worker_lives_no_item_is_blamed(work: Build) -> None:
+    found: list[Any] = []
+    with pytest.raises(SurroundingsError, match="Workers die as soon as they begin"):
+        found += LocalExecutor(2).run(work(dies=True), does(3))
+    assert not found
+
+
+def test_workers_are_fewer_where_few_files_are_allowed(work: Build) -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
+        "from augflow.executor.local import LocalExecutor, most_workers\n"
+        "print(most_workers(), LocalExecutor('auto').workers)\n"
+        "LocalExecutor(30)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    most, auto = map(int, said.stdout.split())
+    assert 1 <= auto <= most < 30
+    assert "SurroundingsError: executor.workers: 30 workers need" in said.stderr
 
 
 def children() -> set[int]:
@@ -202,6 +226,52 @@ def test_a_run_that_is_given_up_leaves_no_workers(work: Build) -> None:
     assert children() - before
     running.close()  # type: ignore[attr-defined]
     assert wait_for(lambda: not children() - before)
+
+
+def test_workers_that_are_just_telling_their_results_can_be_given_up(
+    work: Build, tmp_path: Path, checkout: Path
+) -> None:
+    """Of a worker killed while it writes to its pipe half a message is left, for which nobody may wait."""
+    (tmp_path / "drive.py").write_text(
+        "from augflow.executor import Work\n"
+        "from augflow.executor.local import LocalExecutor\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in range(6):\n"
+        "        running = LocalExecutor(3).run(Work('obedient:Work', {}), [(n, 'much') for n in range(60)])\n"
+        "        next(running)\n"
+        "        running.close()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{tmp_path}"}
+    driver = subprocess.Popen([sys.executable, str(tmp_path / "drive.py")], env=environment, start_new_session=True)
+    try:
+        assert driver.wait(60) == 0
+    finally:
+        if driver.poll() is None:
+            os.killpg(driver.pid, signal.SIGKILL)
+
+
+def test_an_interrupt_while_workers_are_being_readied_is_the_drivers_alone(
+    work: Build, tmp_path: Path, checkout: Path
+) -> None:
+    """A terminal sends it to every process; nobody else may complain."""
+    (tmp_path / "slow.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()\nimport time\ntime.sleep(1)\n")
+    (tmp_path / "drive.py").write_text(
+        "import time\n"
+        "from augflow.executor import forkserver\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        forkserver.start(['slow'])\n"
+        "        time.sleep(30)\n"
+        "    except KeyboardInterrupt:\n"
+        "        time.sleep(2)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{tmp_path}"}
+    command = [sys.executable, str(tmp_path / "drive.py")]
+    driver = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    assert wait_for((tmp_path / "mark").exists)
+    os.killpg(driver.pid, signal.SIGINT)
+    assert driver.communicate(timeout=20)[1] == ""
+    assert driver.returncode == 0
 
 
 @needs_proc

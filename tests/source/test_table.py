@@ -199,7 +199,7 @@ def test_what_cannot_be_a_table_is_told(tmp_path: Path) -> None:
     refused("has 2 groups", group_by="(a)(b)")
     refused("no regular expression", group_by="(")
     refused("neither omit nor pass", others="keep")
-    refused("neither true nor false", outside="no")
+    refused("not true or false", outside="no")
     refused("t.csv is empty", "")
     refused("the row that begins on line 3", 'path,label\n1.jpg,cat\n"2.jpg,cat\n3.jpg,cat\n')
     refused("its ending says what it is", name="t.xlsx")
