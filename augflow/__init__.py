@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from augflow.recipe import Recipe as Recipe
     from augflow.recipe_reader import read_recipe as read_recipe
     from augflow.registry import Registry as Registry
-    from augflow.run import Outcome as Outcome
-    from augflow.run import Watch as Watch
-    from augflow.run import run as run
+    from augflow.runner import Outcome as Outcome
+    from augflow.runner import Watch as Watch
+    from augflow.runner import run as run
     from augflow.source import open_source as open_source
 
 __version__ = "0.1.0"
@@ -35,17 +35,17 @@ _HOMES = {
     "AugflowError": "errors",
     "Census": "census",
     "Chain": "chain",
-    "Outcome": "run",
+    "Outcome": "runner",
     "Plan": "plan",
     "Recipe": "recipe",
     "Registry": "registry",
     "Settings": "config",
-    "Watch": "run",
+    "Watch": "runner",
     "compose": "config",
     "open_source": "source",
     "perform": "chain",
     "read_recipe": "recipe_reader",
-    "run": "run",
+    "run": "runner",
     "take_census": "census",
 }
 

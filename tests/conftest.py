@@ -42,7 +42,7 @@ def make_set() -> Make:
     def call(recipe: Mapping[str, Any], source: Path, sink: Path, plugins: Sequence[Path] = (), **settings: Any) -> Any:
         from augflow.recipe_reader import read_recipe
         from augflow.registry import Registry
-        from augflow.run import run
+        from augflow.runner import run
 
         files = [str(plugin) for plugin in plugins]
         outcome = run(

@@ -235,7 +235,7 @@ def test_the_worst_exit_code_of_a_sweep_is_its_exit_code(probe: Probe, capsys: p
         (RecipeError("look there"), 2, "augflow: look there\n"),
         (SurroundingsError("disk full"), 3, "augflow: disk full\n"),
         (SystemExit(3), 3, ""),
-        (KeyboardInterrupt(), 130, "augflow: interrupted\n"),
+        (KeyboardInterrupt(), 130, "augflow: stopped.\n"),
     ],
 )
 def test_what_a_verb_raises_becomes_an_exit_code(
@@ -297,7 +297,7 @@ def test_a_primary_config_of_ones_own_builds_on_the_shipped_one(
     )
     assert cli.main(["probe", "--config-dir", "mine", "--config-name", "team"]) == 0
     (job,) = shown(capsys)
-    assert job["executor"] == {"kind": "local", "workers": 3}
+    assert job["executor"] == {"kind": "local", "task_timeout": 600, "workers": 3}
     assert job["source"] == {"kind": "demo"}
 
 

@@ -22,7 +22,7 @@ from augflow.journal import Journal
 from augflow.ledger import seal
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import run
+from augflow.runner import run
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:

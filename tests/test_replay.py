@@ -21,7 +21,7 @@ from augflow.errors import PluginError, RecipeError, SinkError, SourceError
 from augflow.recipe_reader import read_recipe
 from augflow.registry import BUILT_IN, Registry
 from augflow.replay import Replay, replay
-from augflow.run import run
+from augflow.runner import run
 from augflow.transform import Image as Pixels
 
 FOG = """

@@ -21,7 +21,7 @@ from augflow.config import compose
 from augflow.errors import SinkError
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import Outcome, run
+from augflow.runner import Outcome, run
 
 Times = dict[str, int]
 

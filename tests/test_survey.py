@@ -14,7 +14,7 @@ from augflow.config import compose
 from augflow.plan import Plan
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import run
+from augflow.runner import run
 from augflow.source import open_source
 from augflow.survey import Survey, decode_all, estimate_bytes, read_headers
 

@@ -103,8 +103,7 @@ class LocalExecutor:
                 if not under_way:
                     well = True
                     return [], ""
-                longest = self.task_timeout * max(1, *map(len, under_way.values()))
-                done, _ = wait(under_way, timeout=longest, return_when=FIRST_COMPLETED)
+                done, _ = wait(under_way, timeout=self.task_timeout, return_when=FIRST_COMPLETED)
                 if not done:
                     return _flat(under_way), f"no end after {self.task_timeout:g} s"
                 for future in done:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import Outcome, run
+from augflow.runner import Outcome, run
 from augflow.verbs.progress import RunProgress
 from augflow.verbs.telling import (
     console,

@@ -19,7 +19,7 @@ from PIL import Image
 from augflow.config import compose
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import Outcome, run
+from augflow.runner import Outcome, run
 
 Tree = dict[str, str]
 Rows = list[dict[str, Any]]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from augflow.run import Outcome
+from augflow.runner import Outcome
 
 CLOTHES = {
     "dress": 241,

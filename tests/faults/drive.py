@@ -13,7 +13,7 @@ if __name__ == "__main__":
 
     from augflow.cli import _guarded
     from augflow.recipe import Recipe
-    from augflow.run import run
+    from augflow.runner import run
 
     asked = json.loads(Path(sys.argv[1]).read_text())
     sys.exit(

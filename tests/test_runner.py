@@ -25,7 +25,7 @@ from augflow.errors import RecipeError, SinkError, SourceError, SurroundingsErro
 from augflow.plan import Plan
 from augflow.recipe_reader import read_recipe
 from augflow.registry import Registry
-from augflow.run import Outcome, Watch, run
+from augflow.runner import Outcome, Watch, run
 from augflow.sink.folder import FolderSink
 from augflow.source import Aside
 
