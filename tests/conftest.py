@@ -106,3 +106,16 @@ def edit_ledger() -> EditLedger:
             ledger.write_json(root / "run.json", account | {"ledger_sha256": ledger.sha256(file)})
 
     return call
+
+
+@pytest.fixture(scope="session")
+def small_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sixteen small JPEGs, only to be read: twelve of one class, four of another."""
+    root = tmp_path_factory.mktemp("small")
+    rng = np.random.default_rng(5)
+    for label, count in (("crowd", 12), ("few", 4)):
+        (root / label).mkdir()
+        for number in range(count):
+            pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+            Image.fromarray(pixels).save(root / label / f"{number:02}.jpg", quality=90)
+    return root

@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from augflow.config import compose
 from augflow.errors import RecipeError, SinkError, SourceError, SurroundingsError
@@ -31,16 +29,8 @@ from augflow.source import Aside
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen small photographs, only to be read: twelve of one class, four of another."""
-    root = tmp_path_factory.mktemp("source")
-    rng = np.random.default_rng(8)
-    for label, count in (("crowd", 12), ("few", 4)):
-        (root / label).mkdir()
-        for number in range(count):
-            pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-            Image.fromarray(pixels).save(root / label / f"{number:02}.jpg", quality=90)
-    return root
+def source(small_source: Path) -> Path:
+    return small_source
 
 
 def make(*overrides: str, watch: Watch | None = None) -> Outcome:

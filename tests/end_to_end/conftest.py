@@ -11,10 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from augflow.config import compose
 from augflow.recipe_reader import read_recipe
@@ -122,19 +120,6 @@ def five_hundred(photographs: Path, augflow: Command, tmp_path_factory: pytest.T
     root = tmp_path_factory.mktemp("five_hundred")
     words = ["recipe.target=500", "recipe.surplus=drop", "recipe.render.size=32"]
     return Made(root, augflow("run", f"source.root={photographs}", f"sink.root={root}", *words))
-
-
-@pytest.fixture(scope="session")
-def small_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of sixteen small JPEGs, only to be read: twelve of one class, four of another."""
-    root = tmp_path_factory.mktemp("small")
-    rng = np.random.default_rng(5)
-    for label, count in (("crowd", 12), ("few", 4)):
-        (root / label).mkdir()
-        for number in range(count):
-            pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-            Image.fromarray(pixels).save(root / label / f"{number:02}.jpg", quality=90)
-    return root
 
 
 @pytest.fixture
