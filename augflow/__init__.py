@@ -13,16 +13,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from augflow.census import Census as Census
-    from augflow.census import take_census as take_census
-    from augflow.chain import Chain as Chain
-    from augflow.chain import perform as perform
-    from augflow.config import Settings as Settings
-    from augflow.config import compose as compose
+    from augflow.config.compose import Settings as Settings
+    from augflow.config.compose import compose as compose
+    from augflow.engine.chain import Chain as Chain
+    from augflow.engine.chain import perform as perform
     from augflow.errors import AugflowError as AugflowError
-    from augflow.plan import Plan as Plan
-    from augflow.recipe import Recipe as Recipe
-    from augflow.recipe_reader import read_recipe as read_recipe
+    from augflow.plan.census import Census as Census
+    from augflow.plan.census import take_census as take_census
+    from augflow.plan.plan import Plan as Plan
+    from augflow.recipe.reader import read_recipe as read_recipe
+    from augflow.recipe.recipe import Recipe as Recipe
     from augflow.registry import Registry as Registry
     from augflow.runner import Outcome as Outcome
     from augflow.runner import Watch as Watch
@@ -33,20 +33,20 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AugflowError": "errors",
-    "Census": "census",
-    "Chain": "chain",
+    "Census": "plan.census",
+    "Chain": "engine.chain",
     "Outcome": "runner",
-    "Plan": "plan",
-    "Recipe": "recipe",
+    "Plan": "plan.plan",
+    "Recipe": "recipe.recipe",
     "Registry": "registry",
-    "Settings": "config",
+    "Settings": "config.compose",
     "Watch": "runner",
-    "compose": "config",
+    "compose": "config.compose",
     "open_source": "source",
-    "perform": "chain",
-    "read_recipe": "recipe_reader",
+    "perform": "engine.chain",
+    "read_recipe": "recipe.reader",
     "run": "runner",
-    "take_census": "census",
+    "take_census": "plan.census",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from augflow.dataset import open_output, read_sample
 from augflow.errors import ImageError
+from augflow.ledger.dataset import open_output, read_sample
 from augflow.source import open_source
 
 _HASHED = 1 << 28

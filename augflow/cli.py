@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 VERBS = ("scan", "plan", "run", "verify", "replay", "check", "diff", "transforms", "recipes", "import", "schema")
 
@@ -76,7 +76,7 @@ def _main(words: list[str]) -> int:
     if verb in MAKING and not {"-h", "--help", "-c", "--cfg"} & {*rest}:
         from augflow.executor import forkserver
 
-        forkserver.start(["augflow.work"])
+        forkserver.start(["augflow.engine.work"])
         _stop_on_terminate()
     return _run(_module(verb), verb, rest)
 
@@ -111,8 +111,8 @@ def _module(verb: str) -> ModuleType:
 def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
     from pathlib import Path
 
-    from augflow import usage
-    from augflow.arguments import sort, take_operand
+    from augflow.config import usage
+    from augflow.config.arguments import sort, take_operand
 
     flags = getattr(module, "FLAGS", {})
     composes = getattr(module, "COMPOSES", True)
@@ -154,8 +154,8 @@ class _Job:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
-        from augflow.config import settle
-        from augflow.door import BY_PATH
+        from augflow.config.compose import settle
+        from augflow.config.door import BY_PATH
 
         about: Any = HydraConfig.get()
         job = (
@@ -182,10 +182,11 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
 
     import hydra
 
-    from augflow import catalogue, config
-    from augflow.door import VERSION_BASE, opened
+    from augflow.config import catalogue
+    from augflow.config import compose as config
+    from augflow.config.door import VERSION_BASE, opened
+    from augflow.config.explain import explain
     from augflow.errors import RecipeError
-    from augflow.explain import explain
 
     primary = next((flag.partition("=")[2] for flag in flags if flag.startswith("--config-name=")), config.PRIMARY)
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
@@ -226,8 +227,8 @@ def _completion(asked: list[str]) -> int:
     import io
     import os
 
-    from augflow.arguments import BARE, VALUED, sort
-    from augflow.door import opened
+    from augflow.config.arguments import BARE, VALUED, sort
+    from augflow.config.door import opened
 
     nothing = _Job(lambda _, __: 0, {})
     if not any(word.startswith("query=") for word in asked):

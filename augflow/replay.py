@@ -21,18 +21,18 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from augflow.chain import Drawn, finish
-from augflow.codec import decode, encode, open_image
-from augflow.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
+from augflow.engine.chain import Drawn, finish
+from augflow.engine.codec import decode, encode, open_image
+from augflow.engine.render import Render
+from augflow.engine.sampling import Photograph
 from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
+from augflow.ledger.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
+from augflow.ledger.versions import versions
 from augflow.registry import Registry
-from augflow.render import Render
-from augflow.sampling import Photograph
 from augflow.schema import check, construct
 from augflow.source import Source, open_source
 from augflow.transform import Pixels
-from augflow.versions import versions
 
 REPLAYER = "augflow.replay:Replayer"
 ALL = "all"

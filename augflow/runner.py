@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augflow import account, ledger
-from augflow.census import Census, take_census
-from augflow.chain import Chain
+from augflow.engine.chain import Chain
 from augflow.errors import SinkError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
-from augflow.journal import Journal
-from augflow.plan import Namer, Plan, Unit
-from augflow.recipe import Recipe
+from augflow.ledger import account, ledger
+from augflow.ledger.journal import Journal
+from augflow.ledger.stock import Stock, asked_of
+from augflow.ledger.versions import versions
+from augflow.plan.census import Census, take_census
+from augflow.plan.plan import Namer, Plan, Unit
+from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, FolderSink
 from augflow.sink.whole import settle_all
 from augflow.source import Aside, Source, open_source, splits_of
-from augflow.stock import Stock, asked_of
-from augflow.versions import versions
 
-MAKER = "augflow.work:Maker"
+MAKER = "augflow.engine.work:Maker"
 Order = tuple[str, str, tuple[int, ...], str | None, str | None]
 
 

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from augflow import ledger
 from augflow.checker import Look
-from augflow.dataset import Counting, Dataset, DatasetError, is_inside, silently
 from augflow.errors import SourceError
 from augflow.executor import Lost, Work, open_executor
-from augflow.plan import ORIGINAL
-from augflow.recipe import Recipe
+from augflow.ledger import ledger
+from augflow.ledger.dataset import Counting, Dataset, DatasetError, is_inside, silently
+from augflow.plan.plan import ORIGINAL
+from augflow.recipe.recipe import Recipe
 from augflow.sink.folder import LEDGER, OURS, RUN, WORKSHOP
 from augflow.source import open_source, told
 

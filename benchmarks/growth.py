@@ -56,9 +56,9 @@ class Listing:
 
 def plan_one(count: int) -> None:
     """Plan `count` samples in this process and print: samples, outputs, seconds of each part, peak memory in MB."""
-    from augflow.census import take_census
-    from augflow.plan import Plan
-    from augflow.recipe_reader import read_recipe
+    from augflow.plan.census import take_census
+    from augflow.plan.plan import Plan
+    from augflow.recipe.reader import read_recipe
     from augflow.registry import Registry
 
     recipe = read_recipe(RECIPE, Registry())

@@ -69,7 +69,7 @@ def separate(case: Case, interpolation: int) -> Pixels:
 
 
 def augflow(case: Case) -> Pixels:
-    from augflow.sampling import Photograph, warp
+    from augflow.engine.sampling import Photograph, warp
     from augflow.transform import Size
 
     return warp(Photograph(case.image), np.vstack([case.matrix, (0, 0, 1)]), Size(SIZE[1], SIZE[0]))

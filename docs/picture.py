@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
-from augflow import Registry, compose, ledger, open_source, read_recipe, run
+from augflow import Registry, compose, open_source, read_recipe, run
+from augflow.ledger import ledger
 
 TILE, GAP, COLUMNS, BAR = 96, 6, 6, 300
 INK, PAPER, BEFORE, AFTER = "#1f2430", "#ffffff", "#3b6ea8", "#e0a03a"

@@ -40,7 +40,7 @@ def make_set() -> Make:
     """Make a data set in this process from plain data, on two workers; further settings are the source's."""
 
     def call(recipe: Mapping[str, Any], source: Path, sink: Path, plugins: Sequence[Path] = (), **settings: Any) -> Any:
-        from augflow.recipe_reader import read_recipe
+        from augflow.recipe.reader import read_recipe
         from augflow.registry import Registry
         from augflow.runner import run
 
@@ -94,7 +94,7 @@ def edit_ledger() -> EditLedger:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from augflow import ledger
+        from augflow.ledger import ledger
 
         file = root / "ledger.parquet"
         table = pq.read_table(file)

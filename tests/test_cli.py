@@ -18,8 +18,8 @@ import yaml
 
 import augflow
 from augflow import cli
-from augflow.arguments import sort
-from augflow.config import Settings
+from augflow.config.arguments import sort
+from augflow.config.compose import Settings
 from augflow.errors import AugflowError, RecipeError, SurroundingsError
 
 CHECKOUT = Path(augflow.__file__).parent.parent

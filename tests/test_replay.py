@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from augflow import cli
-from augflow.config import compose
-from augflow.dataset import Dataset, find
+from augflow.config.compose import compose
 from augflow.errors import PluginError, RecipeError, SinkError, SourceError
-from augflow.recipe_reader import read_recipe
+from augflow.ledger.dataset import Dataset, find
+from augflow.recipe.reader import read_recipe
 from augflow.registry import BUILT_IN, Registry
 from augflow.replay import Replay, replay
 from augflow.runner import run

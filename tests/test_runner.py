@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from augflow.config import compose
+from augflow.config.compose import compose
 from augflow.errors import RecipeError, SinkError, SourceError, SurroundingsError
-from augflow.plan import Plan
-from augflow.recipe_reader import read_recipe
+from augflow.plan.plan import Plan
+from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import Outcome, Watch, run
 from augflow.sink.folder import FolderSink

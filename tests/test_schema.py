@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augflow.engine.render import Render
 from augflow.registry import BUILT_IN, Registry
-from augflow.render import Render
 from augflow.schema import arguments_of, check, construct, describe, fields_of, json_schema, show
 from augflow.transform import Range
 

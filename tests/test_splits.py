@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from augflow.census import Census, take_census
 from augflow.errors import SourceError
-from augflow.plan import Namer, Plan, Unit
-from augflow.recipe import Recipe
-from augflow.recipe_reader import read_recipe
+from augflow.plan.census import Census, take_census
+from augflow.plan.plan import Namer, Plan, Unit
+from augflow.recipe.reader import read_recipe
+from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.source import Aside, Noted, Sample, Splits
 

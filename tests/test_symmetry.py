@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augflow.config import compose
+from augflow.config.compose import compose
 from augflow.draw import Streams
 from augflow.errors import RecipeError
-from augflow.recipe_reader import read_recipe
-from augflow.recipe_schema import recipe_schema
+from augflow.recipe.json_schema import recipe_schema
+from augflow.recipe.reader import read_recipe
 from augflow.registry import BUILT_IN, Registry
 from augflow.symmetry import SYMMETRIES, turned
 from augflow.transform import Size

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from augflow import cli, ledger
+from augflow import cli
 from augflow.errors import SinkError, SourceError
+from augflow.ledger import ledger
 from augflow.replay import replay
 from augflow.verify import KINDS, Verification, verify
 

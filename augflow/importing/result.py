@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from augflow.catalogue import MODELINE
+from augflow.config.catalogue import MODELINE
 from augflow.errors import RecipeError
-from augflow.recipe_reader import FaultyRecipeError, read_recipe
+from augflow.recipe.reader import FaultyRecipeError, read_recipe
 from augflow.registry import Registry
 
 CHAIN = "imported"

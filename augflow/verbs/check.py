@@ -18,7 +18,7 @@ from typing import Any
 from rich.text import Text
 
 from augflow.errors import RecipeError
-from augflow.findings import Finding, files_of, look
+from augflow.recipe.findings import Finding, files_of, look
 from augflow.registry import Registry
 from augflow.verbs.telling import console, printable, tell_json, wants_json
 from augflow.verbs.words import take_plugins
@@ -54,7 +54,7 @@ def _labels(settings: Sequence[str]) -> list[str] | None:
     for word in settings:
         if not word.lstrip("+").startswith(("source=", "source.")):
             raise RecipeError(f"{word}: check takes files, and settings of the source alone.")
-    from augflow.config import compose
+    from augflow.config.compose import compose
     from augflow.source import open_source
 
     return open_source(compose(settings).source).labels()

@@ -17,10 +17,10 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from augflow.diff import Change
 from augflow.errors import RecipeError
+from augflow.recipe.diff import Change
+from augflow.recipe.sides import Outputs, Side, diff_outputs, diff_sides, read_side
 from augflow.registry import Registry
-from augflow.sides import Outputs, Side, diff_outputs, diff_sides, read_side
 from augflow.verbs.telling import console, printable, row, table, tell_json
 from augflow.verbs.words import take_plugins
 

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augflow.census import take_census
-from augflow.plan import Plan
-from augflow.recipe_reader import read_recipe
+from augflow.ledger.stock import Change, foresee
+from augflow.plan.census import take_census
+from augflow.plan.plan import Plan
+from augflow.plan.survey import Survey, estimate_bytes, read_headers
+from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
 from augflow.source import Aside, open_source
-from augflow.stock import Change, foresee
-from augflow.survey import Survey, estimate_bytes, read_headers
 from augflow.verbs.progress import counting
 from augflow.verbs.telling import (
     console,
@@ -36,7 +36,7 @@ from augflow.verbs.telling import (
 )
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {"--format": ("text", "text or json")}
 MOST_HEADERS = 100_000

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from augflow.plan import Plan
+from augflow.plan.plan import Plan
 from augflow.runner import Watch
 from augflow.source import Aside
 from augflow.verbs.telling import printable

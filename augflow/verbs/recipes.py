@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from rich.text import Text
 
-from augflow import catalogue
-from augflow.chain import Chain
+from augflow.config import catalogue
+from augflow.engine.chain import Chain
 from augflow.errors import RecipeError
-from augflow.passes import passes_of
-from augflow.recipe import Recipe
-from augflow.recipe_reader import read_recipe
+from augflow.recipe.passes import passes_of
+from augflow.recipe.reader import read_recipe
+from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.schema import show
 from augflow.verbs.telling import console, row, table, tell_json, wants_json
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     if not arguments:
         _list(wants_json(flags))
         return 0
-    from augflow.config import compose
+    from augflow.config.compose import compose
 
     name, *overrides = arguments
     if "=" in name:

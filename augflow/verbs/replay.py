@@ -23,7 +23,7 @@ from augflow.verbs.progress import counting
 from augflow.verbs.telling import console, printable, seconds, tell_json, wants_json
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),

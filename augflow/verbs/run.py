@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from augflow.recipe_reader import read_recipe
+from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import Outcome, run
 from augflow.verbs.progress import RunProgress
@@ -32,7 +32,7 @@ from augflow.verbs.telling import (
 )
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from augflow.census import take_census
+from augflow.plan.census import take_census
+from augflow.plan.survey import ClassSurvey, Survey, decode_all
 from augflow.source import Sample, open_source
-from augflow.survey import ClassSurvey, Survey, decode_all
 from augflow.verbs.progress import counting
 from augflow.verbs.telling import (
     console,
@@ -30,7 +30,7 @@ from augflow.verbs.telling import (
 )
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {"--format": ("text", "text or json")}
 _SHOWN = 10

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from augflow.errors import RecipeError, nearest
-from augflow.recipe_schema import chain_schema, recipe_schema, written
+from augflow.recipe.json_schema import chain_schema, recipe_schema, written
 from augflow.registry import Registry
 from augflow.verbs.words import take_plugins
 

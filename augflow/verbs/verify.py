@@ -23,7 +23,7 @@ from augflow.verbs.telling import console, printable, seconds, tell_json, wants_
 from augflow.verify import Verification, verify
 
 if TYPE_CHECKING:
-    from augflow.config import Settings
+    from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow.parquet as pq
 import pytest
 
-from augflow.config import compose
-from augflow.recipe_reader import read_recipe
+from augflow.config.compose import compose
+from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import Outcome, run
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augflow.config import compose
-from augflow.recipe_reader import read_recipe
+from augflow.config.compose import compose
+from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 
 HERE = Path(__file__).resolve().parent

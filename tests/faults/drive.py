@@ -9,10 +9,10 @@ from pathlib import Path
 if __name__ == "__main__":
     from augflow.executor import forkserver
 
-    forkserver.start(["augflow.work"])
+    forkserver.start(["augflow.engine.work"])
 
     from augflow.cli import _guarded
-    from augflow.recipe import Recipe
+    from augflow.recipe.recipe import Recipe
     from augflow.runner import run
 
     asked = json.loads(Path(sys.argv[1]).read_text())

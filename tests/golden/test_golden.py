@@ -21,12 +21,12 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from augflow.chain import Chain, finish, perform
 from augflow.draw import Streams
-from augflow.recipe_reader import read_recipe
+from augflow.engine.chain import Chain, finish, perform
+from augflow.engine.render import Render
+from augflow.engine.sampling import Photograph
+from augflow.recipe.reader import read_recipe
 from augflow.registry import BUILT_IN, Registry
-from augflow.render import Render
-from augflow.sampling import Photograph
 from augflow.source.finds import draw_image
 from augflow.transform import Size
 

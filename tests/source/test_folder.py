@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from augflow.census import Census, take_census
 from augflow.errors import ImageError, SourceError
+from augflow.plan.census import Census, take_census
 from augflow.source import Aside, Noted, Sample, open_source
 from augflow.source.folder import FolderSource
 

@@ -13,8 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from augflow.census import take_census
 from augflow.errors import ImageError, SourceError
+from augflow.plan.census import take_census
 from augflow.source import Aside, Sample, open_source
 
 ROWS = [("a/1.jpg", "cat"), ("a/2 two.jpg", "dög"), ('b/quo"ted,3.jpg', "0012")]

@@ -1,0 +1,120 @@
+"""Perform drawn steps with as few passes as the pixels allow.
+
+Neighbouring matrices are multiplied and sampled once; neighbouring tables are composed and looked up once; the rest
+runs in between. Nothing is sampled or looked up until something needs the pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import stringzilla
+
+from augflow.engine.sampling import Photograph, warp
+from augflow.transform import IDENTITY, Border, Fill, Image, Matrix, Pixels, Size, Table
+
+_STILL = np.eye(3)
+
+
+class Canvas:
+    """An image with the geometry and the tables that still wait to be carried out on it."""
+
+    def __init__(self, photograph: Photograph) -> None:
+        self._photograph = photograph
+        self._owned = False
+        self._table: Table | None = None
+        self._rest(photograph.size)
+
+    @property
+    def size(self) -> Size:
+        """Size as it stands after all that waits."""
+        return self._size
+
+    @property
+    def gray(self) -> bool:
+        return self._photograph.gray
+
+    def _rest(self, size: Size) -> None:
+        self._matrix: Matrix = _STILL
+        self._size = size
+        self._border: Border | None = None
+        self._fill: Fill = 0
+
+    def move(self, matrix: Matrix, size: Size, border: Border | None, fill: Fill) -> None:
+        """Add geometry; `border` is None where it cannot look beyond the photograph."""
+        if self._table is not None or (border and self._border and (border, fill) != (self._border, self._fill)):
+            self._settle()
+        self._matrix = matrix if self._matrix is _STILL else self._matrix @ matrix
+        self._size = size
+        if border:
+            self._border, self._fill = border, fill
+
+    def look_up(self, table: Table) -> None:
+        """Add a table."""
+        if self._table is None:
+            self._table = table
+        elif table.ndim == 1:
+            self._table = table[self._table]
+        else:
+            earlier = self._table if self._table.ndim == 2 else self._table[:, None]
+            self._table = np.take_along_axis(table, np.broadcast_to(earlier, table.shape), axis=0)
+
+    def apply(self, transform: Any, params: dict[str, Any]) -> None:
+        """Hand the pixels to `transform.apply`."""
+        held = self._settle().pixels
+        image = np.ascontiguousarray(image_of(held))
+        made = transform.apply(image, **params)
+        if made.dtype != np.uint8 or made.ndim != 3 or made.shape[2] != image.shape[2]:
+            raise TypeError(f"{type(transform).__name__}.apply returned {made.dtype} {made.shape} for {image.shape}")
+        owned = self._owned or not np.may_share_memory(made, held)
+        self._hold(np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made))
+        self._owned = owned
+
+    def pixels(self) -> Pixels:
+        """Carry out all that waits and return the pixels."""
+        return self._settle().pixels
+
+    def _hold(self, pixels: Pixels) -> None:
+        self._photograph = Photograph(pixels)
+        self._owned = True
+        self._rest(self._photograph.size)
+
+    def _settle(self) -> Photograph:
+        if self._matrix is not _STILL:
+            moved = warp(self._photograph, self._matrix, self._size, self._border or "reflect", self._fill)
+            owned = self._owned or not self._photograph.holds(moved)
+            self._hold(moved)
+            self._owned = owned
+        if self._table is not None:
+            table, self._table = self._table, None
+            held = self._photograph.pixels
+            self._hold(_look_up(held, table, into=held if self._owned else None))
+        return self._photograph
+
+
+def _look_up(pixels: Pixels, table: Table, into: Pixels | None) -> Pixels:
+    if table.ndim == 1 and into is not None and into.flags.c_contiguous:
+        stringzilla.translate(into.data.cast("B"), table.tobytes(), inplace=True)
+        return into
+    if table.ndim == 2:
+        if pixels.ndim == 2:
+            raise TypeError("a table with a curve for each colour cannot be looked up for a gray image")
+        spare = [IDENTITY[:, None]] if pixels.shape[2] == 4 else []
+        table = np.ascontiguousarray(np.concatenate([table, *spare], axis=1)).reshape(1, 256, -1)
+    return np.asarray(cv2.LUT(pixels, table, dst=into), dtype=np.uint8)
+
+
+def image_of(pixels: Pixels) -> Image:
+    """Show pixels as transforms see them: (height, width, channels), 1 or 3 channels."""
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    if pixels.shape[2] == 4:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    return pixels
+
+
+def pixels_of(image: Image) -> Pixels:
+    """The reverse of `image_of`: gray loses its third axis."""
+    return image[..., 0] if image.shape[2] == 1 else image

@@ -1,0 +1,227 @@
+"""A chain, built from its description: draw its steps for one output, then perform what was drawn.
+
+The description is plain JSON, checked before (`recipe/reader.py`): a list of steps, each with `name` and `p` and one of
+`use` (a transform, with `arguments`), `one_of` (steps, with `weight` each) and `steps` (another chain's, named by
+`chain`).
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from augflow.draw import Streams, digest
+from augflow.engine.render import Render
+from augflow.errors import PluginError
+from augflow.registry import Registry
+from augflow.transform import Image, Params, Pixels, Size
+
+if TYPE_CHECKING:
+    from augflow.engine.sampling import Photograph
+
+Description = Mapping[str, Any]
+Entry = dict[str, Any]
+"""What the record keeps of a step: `step` (its path), `transform`, `version`, `arguments`, `fired` and its `draw`."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A transform with its draw, and the number of the top-level step it came from."""
+
+    step: int
+    transform: Any
+    params: Params
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform, with its probability."""
+
+    name: str
+    p: float
+    use: str
+    arguments: str
+    """As JSON text, for the record."""
+    transform: Any
+
+    @property
+    def version(self) -> int:
+        return int(getattr(self.transform, "version", 1))
+
+    def is_geometric(self) -> bool:
+        return hasattr(self.transform, "matrix") or bool(getattr(self.transform, "geometric", False))
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Steps of which one is drawn, by weight."""
+
+    name: str
+    p: float
+    options: tuple[Node, ...]
+    bounds: tuple[float, ...]
+    """Weights, added up."""
+
+    def choose(self, chance: float) -> Node:
+        return self.options[bisect.bisect_right(self.bounds, chance * self.bounds[-1], hi=len(self.options) - 1)]
+
+    def is_geometric(self) -> bool:
+        return any(option.is_geometric() for option in self.options)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """The steps of another chain, all or none."""
+
+    name: str
+    p: float
+    chain: str
+    steps: tuple[Node, ...]
+
+    def is_geometric(self) -> bool:
+        return any(step.is_geometric() for step in self.steps)
+
+
+Node = Step | OneOf | Nested
+
+
+class Chain:
+    """Named steps in their order, ready to draw."""
+
+    def __init__(self, name: str, description: Sequence[Description], registry: Registry) -> None:
+        self.name = name
+        self.steps = tuple(_build(step, registry) for step in description)
+        self.digest = digest(json.dumps(list(description), sort_keys=True), *_versions(self.steps)).hex()
+        self.fold = max((i for i, step in enumerate(self.steps) if step.is_geometric()), default=-1)
+        """The top-level step after which the render takes place: the last that can move pixels, fired or not."""
+
+    def draw(self, size: Size, render: Render, streams: Streams) -> tuple[list[Entry], list[Drawn]]:
+        """Draw every step for one output of a photograph of `size`; return entries for the record, and the draws."""
+        entries: list[Entry] = []
+        drawn: list[Drawn] = []
+        for number, step in enumerate(self.steps):
+            if number == self.fold + 1:
+                size = render.target(size)
+            size = _draw(step, step.name, number, size, streams, entries, drawn)
+        return entries, drawn
+
+
+def _build(step: Description, registry: Registry) -> Node:
+    name, p = step["name"], step["p"]
+    if "one_of" in step:
+        options = tuple(_build(option, registry) for option in step["one_of"])
+        return OneOf(name, p, options, tuple(itertools.accumulate(option["weight"] for option in step["one_of"])))
+    if "steps" in step:
+        return Nested(name, p, step["chain"], tuple(_build(inner, registry) for inner in step["steps"]))
+    use, arguments = step["use"], step["arguments"]
+    return Step(name, p, use, json.dumps(arguments), registry.build(use, arguments))
+
+
+def _versions(steps: Iterable[Node]) -> list[int]:
+    found: list[int] = []
+    for step in steps:
+        if isinstance(step, Step):
+            found.append(step.version)
+        else:
+            found += _versions(step.options if isinstance(step, OneOf) else step.steps)
+    return found
+
+
+def _draw(
+    step: Node, path: str, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]
+) -> Size:
+    fired = streams.chance(path) < step.p
+    if isinstance(step, Step):
+        params = step.transform.draw(streams.generator(), size) if fired else None
+        entries.append(_entry(path, step.use, step.version, fired, params, step.arguments))
+        if params is not None:
+            drawn.append(Drawn(number, step.transform, params))
+            size = _resized(step.transform, size, params)
+        return size
+    if isinstance(step, OneOf):
+        chosen = step.choose(streams.generator().random()) if fired else None
+        entries.append(_entry(path, "one_of", 1, fired, {"option": chosen.name} if chosen else None))
+        inner: tuple[Node, ...] = (chosen,) if chosen else ()
+    else:
+        entries.append(_entry(path, f"chain {step.chain}", 1, fired, {} if fired else None))
+        inner = step.steps if fired else ()
+    for node in inner:
+        size = _draw(node, f"{path}/{node.name}", number, size, streams, entries, drawn)
+    return size
+
+
+def _entry(
+    path: str, transform: str, version: int, fired: bool, draw: Params | None, arguments: str | None = None
+) -> Entry:
+    return {
+        "step": path,
+        "transform": transform,
+        "version": version,
+        "arguments": arguments,
+        "fired": fired,
+        "draw": draw,
+    }
+
+
+def _resized(transform: Any, size: Size, params: Params) -> Size:
+    return Size(*transform.resized(size, **params)) if hasattr(transform, "resized") else size
+
+
+def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Pixels:
+    """Perform `drawn` on a photograph, with the render's crop and resize after top-level step number `fold`."""
+    from augflow.engine.canvas import Canvas
+
+    canvas = Canvas(photograph)
+    before = [d for d in drawn if d.step <= fold]
+    _perform(canvas, before)
+    _fit(canvas, render)
+    _perform(canvas, drawn[len(before) :])
+    _fit(canvas, render)
+    return canvas.pixels()
+
+
+def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
+    """Perform transforms with their draws on an image, fused as in a chain; the input is left as it was."""
+    from augflow.engine.canvas import Canvas, image_of, pixels_of
+    from augflow.engine.sampling import Photograph
+
+    canvas = Canvas(Photograph(pixels_of(image)))
+    _perform(canvas, [Drawn(0, transform, params) for transform, params in drawn])
+    return image_of(canvas.pixels())
+
+
+def _fit(canvas: Any, render: Render) -> None:
+    size = canvas.size
+    if render.target(size) != size:
+        canvas.move(
+            render.matrix(size), render.target(size), render.border if render.fit == "pad" else None, render.fill
+        )
+
+
+def _perform(canvas: Any, drawn: Iterable[Drawn]) -> None:
+    for step in drawn:
+        transform, params = step.transform, step.params
+        if canvas.gray and getattr(transform, "colour_only", False):
+            continue
+        if hasattr(transform, "matrix"):
+            size = canvas.size
+            canvas.move(
+                transform.matrix(size, **params),
+                _resized(transform, size, params),
+                getattr(transform, "border", None),
+                getattr(transform, "fill", 0),
+            )
+        elif hasattr(transform, "table"):
+            canvas.look_up(_gray_or_colour(transform.table(**params), canvas.gray))
+        elif hasattr(transform, "apply"):
+            canvas.apply(transform, params)
+        else:
+            raise PluginError(f"The transform {type(transform).__name__} has none of matrix, table, apply.")
+
+
+def _gray_or_colour(table: Any, gray: bool) -> Any:
+    return table[:, 1] if gray and table.ndim == 2 else table

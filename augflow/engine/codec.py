@@ -1,0 +1,279 @@
+"""Bytes ↔ pixels, by one policy.
+
+Allowed formats are told by content, never by name. JPEG is read and written by libjpeg-turbo (simplejpeg), all else by
+Pillow. EXIF orientation is applied; gray stays gray; palette, CMYK and the like become RGB; alpha is laid over white;
+16 bits are reduced to 8; of several frames the first counts. Whatever was converted is noted, whatever cannot be
+trusted is refused with an `ImageError`.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+
+from augflow.engine.render import Render
+from augflow.errors import ImageError
+from augflow.transform import Pixels, Size
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_MOST_SCANS = 100
+_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a file say; `size` is (height, width) as stored, before orientation."""
+
+    format: str
+    size: tuple[int, int]
+    mode: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels as the engine takes them, and what was converted on the way."""
+
+    pixels: Pixels
+    format: str
+    notes: tuple[str, ...]
+
+
+def probe(data: bytes, max_pixels: int) -> Header:
+    """Read the header alone.
+
+    Raises:
+        ImageError: empty, no image of an allowed format, or more than `max_pixels`.
+    """
+    with _open(data, max_pixels) as image:
+        return Header(_format(image), (image.height, image.width), image.mode)
+
+
+def decode(data: bytes, max_pixels: int) -> Decoded:
+    """Decode a whole file.
+
+    Raises:
+        ImageError: as `probe`, and where anything in the data is missing or damaged.
+    """
+    opened = open_image(data, max_pixels)
+    return Decoded(opened.whole(), opened.format, opened.notes)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file whose header was read, decoded when it is asked for; JPEG also at a half, a quarter or an eighth.
+
+    libjpeg reduces while it decodes, by averaging in the frequency domain, and reads all the data in doing so: what is
+    damaged is refused at every scale.
+    """
+
+    size: Size
+    """As seen: after orientation."""
+    gray: bool
+    format: str
+    notes: tuple[str, ...]
+    reduced: Callable[[int], Pixels] | None
+    """Decodes at 1/2, 1/4 or 1/8, sides rounded up; None where that cannot be."""
+    whole: Callable[[], Pixels]
+    """Decodes at full size.
+
+    Both raise `ImageError` where anything in the data is missing or damaged.
+    """
+
+    def check(self) -> None:
+        """Decode as little as proves the data sound.
+
+        Raises:
+            ImageError: it is not.
+        """
+        if self.reduced:
+            self.reduced(8)
+        else:
+            self.whole()
+
+
+def open_image(data: bytes, max_pixels: int) -> Opened:
+    """Read the header, and decode at once what has no quick header.
+
+    Raises:
+        ImageError: as `probe`; for what is no plain JPEG also as `decode`.
+    """
+    opened = _open_jpeg(data, max_pixels) if data[:3] == b"\xff\xd8\xff" else None
+    return opened or _open_with_pillow(data, max_pixels)
+
+
+def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
+    """Open the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
+    if data.count(b"\xff\xda") > _MOST_SCANS:
+        raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data)
+    except Exception as error:
+        raise ImageError("damaged", f"JPEG: {error}") from error
+    if space not in ("YCbCr", "RGB", "Gray"):
+        return None
+    _limit(height, width, max_pixels)
+    turned = _orientation(data) if b"Exif\0\0" in data[:65_536] else 1
+    gray = space == "Gray"
+
+    def load(reduction: int) -> Pixels:
+        try:
+            sides = (0, 0) if reduction == 1 else (-(-height // reduction), -(-width // reduction))
+            image = simplejpeg.decode_jpeg(data, "GRAY" if gray else "RGBX", min_height=sides[0], min_width=sides[1])
+        except Exception as error:
+            raise ImageError("damaged", f"JPEG: {error}") from error
+        return _orient(image[..., 0] if gray else image, turned)
+
+    size = Size(width, height) if turned >= 5 else Size(height, width)
+    notes = (f"orientation {turned} applied",) if turned > 1 else ()
+    # Mirrored, a last block that the side does not fill would come first and move all the others.
+    aligned = turned in (1, 5) or height % 8 == width % 8 == 0
+    return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
+
+
+def _orientation(data: bytes) -> int:
+    try:
+        with _quiet(), Pillow.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            turned = image.getexif().get(0x0112, 1)
+    except Exception:
+        return 1
+    return turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
+
+
+def _orient(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo an EXIF orientation (Exif 2.32, tag 0x0112)."""
+    if orientation == 1:
+        return pixels
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    across = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::down, ::across])
+
+
+def _open(data: bytes, max_pixels: int) -> Pillow.Image:
+    if not data:
+        raise ImageError("empty", "the file has no bytes")
+    try:
+        with _quiet():
+            image = Pillow.open(io.BytesIO(data), formats=list(FORMATS))
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image", f"no {', '.join(FORMATS)} begins like this") from error
+    except Pillow.DecompressionBombError as error:
+        raise ImageError("too large", str(error)) from error
+    except Exception as error:
+        raise ImageError("damaged", f"{type(error).__name__}: {error}") from error
+    _limit(image.height, image.width, max_pixels)
+    return image
+
+
+def _format(image: Pillow.Image) -> str:
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _limit(height: int, width: int, max_pixels: int) -> None:
+    if height * width > max_pixels:
+        raise ImageError("too large", f"{width}×{height} is more than source.max_pixels={max_pixels}")
+    if height * width == 0:
+        raise ImageError("damaged", "no pixels")
+
+
+def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
+    with _open(data, max_pixels) as image, _quiet():
+        name, notes = _format(image), []
+        try:
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and name != "JPEG":
+                notes.append(f"first of {frames} frames")
+            turned, bits = image.getexif().get(0x0112, 1), _bits(image, data)
+            image.load()
+            if turned in range(2, 9):
+                notes.append(f"orientation {turned} applied")
+                image = ImageOps.exif_transpose(image)  # of a TIFF Pillow has done it by now
+            pixels = _convert(image, bits, notes)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError("damaged", f"{name}: {type(error).__name__}: {error}") from error
+    size = Size(pixels.shape[0], pixels.shape[1])
+    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Pillow only warns of is either refused here or does no harm."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _bits(image: Pillow.Image, data: bytes) -> int:
+    """Bits of one value as stored; Pillow says nothing where it reduces 16 to 8 by itself."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return data[24]
+    return int(max(image.tag_v2.get(258, (8,)))) if isinstance(image, TiffImageFile) else 8
+
+
+def _convert(image: Pillow.Image, bits: int, notes: list[str]) -> Pixels:
+    mode = image.mode
+    if mode == "F":
+        raise ImageError("unsupported", "floating-point pixels have no agreed range")
+    if mode in ("I", "I;16", "I;16B", "I;16L"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65_535:
+            raise ImageError("unsupported", "32-bit pixels have no agreed range")
+        notes.append("16 bits reduced to 8")
+        return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+    if bits == 16:
+        notes.append("16 bits reduced to 8")
+    if mode in _ALPHA or "transparency" in image.info:
+        notes.append("alpha laid over white")
+        return _flatten(image, gray=mode in ("LA", "La", "L"))
+    if mode in ("L", "1"):
+        return np.asarray(image.convert("L"), dtype=np.uint8)
+    if mode != "RGB":
+        notes.append(f"{_SPACES.get(mode, mode)} converted to RGB")
+    return _padded(image.convert("RGB"))
+
+
+_SPACES = {"P": "palette", "YCbCr": "YCbCr", "CMYK": "CMYK", "LAB": "Lab", "HSV": "HSV"}
+
+
+def _flatten(image: Pillow.Image, gray: bool) -> Pixels:
+    whole = image.convert("RGBA")
+    white = Pillow.new("RGBA", whole.size, (255, 255, 255, 255))
+    white.alpha_composite(whole)
+    return np.asarray(white.convert("L"), dtype=np.uint8) if gray else _padded(white.convert("RGB"))
+
+
+def _padded(image: Pillow.Image) -> Pixels:
+    """RGB with a spare byte for each pixel, as the engine likes it."""
+    return np.array(image.convert("RGBA"), dtype=np.uint8)
+
+
+def encode(pixels: Pixels, render: Render) -> bytes:
+    """Encode finished pixels as the render says; JPEG is baseline, 4:2:0, without metadata."""
+    if render.format == "jpeg":
+        return _encode_jpeg(pixels, render.quality)
+    image = Pillow.fromarray(pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3]))
+    options: dict[str, Any] = {"png": {"compress_level": 6}, "webp": {"quality": render.quality, "method": 4}}
+    buffer = io.BytesIO()
+    image.save(buffer, render.format.upper(), **options[render.format])
+    return buffer.getvalue()
+
+
+def _encode_jpeg(pixels: Pixels, quality: int) -> bytes:
+    pixels = np.ascontiguousarray(pixels)
+    if pixels.ndim == 2:
+        return bytes(simplejpeg.encode_jpeg(pixels[..., None], quality, "GRAY", "Gray"))
+    space = "RGBX" if pixels.shape[2] == 4 else "RGB"
+    return bytes(simplejpeg.encode_jpeg(pixels, quality, space, "420"))

@@ -1,0 +1,1 @@
+"""Records of what was made, and what a sink holds by them."""

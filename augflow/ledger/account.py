@@ -1,0 +1,68 @@
+"""What a finished data set says of itself beside its ledger: `run.json`, and the recipe to make it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from augflow.ledger import ledger
+from augflow.plan.plan import Plan
+from augflow.recipe.recipe import Recipe
+from augflow.sink.folder import LEDGER, LOCK, RUN
+from augflow.source import Aside
+
+_LOCK_HEAD = "# The recipe of this data set, as it was composed: augflow run recipe.lock.yaml\n"
+
+
+def read(root: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing where it is missing or damaged."""
+    try:
+        found = json.loads((root / RUN).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write(
+    root: Path,
+    workshop: Path,
+    recipe: Recipe,
+    plan: Plan,
+    aside: Sequence[Aside],
+    facts: Mapping[str, Any],
+    kept: bool = False,
+) -> None:
+    """Write `run.json` and the locked recipe; the ledger lies there.
+
+    Args:
+        kept: whether outputs of earlier runs are part of the data set; these may have been made with other versions.
+    """
+    before = read(root) if kept else {}
+    earlier = [*before.get("earlier_versions", []), before.get("versions", facts["versions"])]
+    told = {
+        "format": ledger.FORMAT,
+        "recipe_digest": recipe.digest,
+        "plan_digest": plan.digest,
+        "ledger_sha256": ledger.sha256(root / LEDGER),
+        "classes": {
+            label: {"has": done.has, "target": done.target, "originals": done.originals, "copies": done.copies}
+            for label, done in plan.classes.items()
+        },
+        "split": plan.split,
+        "passed": plan.passed,
+        "left_out": plan.left_out,
+        "aside": [item._asdict() for item in aside],
+        **facts,
+        "earlier_versions": [some for some in earlier if some != facts["versions"]],
+        "recipe": recipe.as_json(),
+    }
+    ledger.write_json(root / RUN, told, workshop)
+    ledger.write_text(root / LOCK, _as_yaml(recipe), workshop)
+
+
+def _as_yaml(recipe: Recipe) -> str:
+    import yaml
+
+    return _LOCK_HEAD + yaml.safe_dump(dict(recipe.plain), sort_keys=False, allow_unicode=True, width=110)

@@ -1,0 +1,262 @@
+"""A finished data set as it lies in a sink: its records, and `run.json` with what the run was."""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from augflow.errors import ImageError, SinkError, nearest
+from augflow.ledger import ledger
+from augflow.sink import open_sink
+from augflow.sink.folder import LEDGER, RUN, FolderSink
+from augflow.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+Record: TypeAlias = dict[str, Any]
+"""A row of the ledger."""
+
+Counting: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Begins work of a name and an amount; what it gives is called with how much was done since."""
+
+_ROWS = 4096
+_FEW = 20_000
+_PREFIX = re.compile(r"[0-9a-f]{6,16}")
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
+"""What a damaged file raises; pyarrow's own errors are among them."""
+
+
+def silently(*_: object) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Counting` that shows nothing."""
+    return nullcontext(lambda done: None)
+
+
+class DatasetError(SinkError):
+    """The ledger or `run.json` cannot be used; `kind` is a stable word, `file` its name below the root."""
+
+    def __init__(self, kind: str, file: str, detail: str) -> None:
+        super().__init__(kind, file, detail)
+        self.kind, self.file, self.detail = kind, file, detail
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.file}: {self.detail}"
+
+
+class Dataset:
+    """What augflow made below a sink's root; each part is read when it is first asked for.
+
+    Args:
+        sink: settings; its kind is `folder`.
+
+    Raises:
+        SinkError: there is nothing of augflow's.
+        DatasetError: from its parts, where they are missing or damaged.
+    """
+
+    def __init__(self, sink: Mapping[str, Any]) -> None:
+        opened = open_sink(sink)
+        if not isinstance(opened, FolderSink):
+            raise SinkError(f"sink.kind: a data set is read from a sink of the kind folder, not {sink.get('kind')}.")
+        self.root = opened.root
+        self.unfinished = opened.workshop.exists()
+        if not (self.unfinished or (self.root / LEDGER).exists() or (self.root / RUN).exists()):
+            what = "holds no data set of augflow's" if self.root.is_dir() else "is no folder"
+            raise SinkError(f"sink.root: {self.root.absolute()} {what}. Name the folder that `augflow run` wrote to.")
+
+    @cached_property
+    def account(self) -> dict[str, Any]:
+        """What `run.json` holds."""
+        try:
+            found = json.loads((self.root / RUN).read_bytes())
+        except FileNotFoundError:
+            raise DatasetError("no run.json", RUN, f"it is missing{self._so}") from None
+        except _UNREADABLE as error:
+            raise DatasetError("unreadable run.json", RUN, f"{error}{self._so}") from None
+        if not isinstance(found, dict) or not isinstance(found.get("source"), dict):
+            raise DatasetError("unreadable run.json", RUN, "it is not as augflow writes it")
+        _demand_format(str(found.get("format")), RUN)
+        return found
+
+    @cached_property
+    def ledger(self) -> pq.ParquetFile:
+        """The sealed ledger, its columns as this version knows them."""
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(self.root / LEDGER)
+        except FileNotFoundError:
+            raise DatasetError("no ledger", LEDGER, f"it is missing{self._so}") from None
+        except _UNREADABLE as error:
+            raise DatasetError("unreadable ledger", LEDGER, f"{error}{self._so}") from None
+        found = (file.schema_arrow.metadata or {}).get(b"augflow.ledger")
+        if found is None:
+            raise DatasetError("unreadable ledger", LEDGER, "augflow did not write it")
+        _demand_format(found.decode(errors="replace"), LEDGER)
+        if not file.schema_arrow.equals(ledger.schema()):
+            raise DatasetError("edited ledger", LEDGER, "its columns are not those of a ledger")
+        return file
+
+    @property
+    def _so(self) -> str:
+        return ": the run is unfinished, and the same command goes on" if self.unfinished else ""
+
+    def table(self, *columns: str) -> pa.Table:
+        """Columns of the ledger."""
+        file = self.ledger
+        with _reading():
+            table = file.read(columns=list(columns))
+            table.validate(full=True)
+        return table
+
+    def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Columns of the ledger, all of them unless named, some rows at a time."""
+        rows = self.ledger.iter_batches(batch_size=_ROWS, columns=list(columns) or None)
+        while True:
+            with _reading():
+                batch = next(rows, None)
+                if batch is None:
+                    return
+                batch.validate(full=True)
+            yield batch
+
+    def records(self) -> Iterator[Record]:
+        """Every record, in the order of their paths."""
+        for batch in self.batches():
+            yield from batch.to_pylist()
+
+    def record(self, path: str) -> Record:
+        """The record of the output at `path`, which is known to have one."""
+        import pyarrow.parquet as pq
+
+        found: list[Record] = pq.read_table(self.root / LEDGER, filters=[("path", "=", path)]).to_pylist()
+        return found[0]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise DatasetError("unreadable ledger", LEDGER, str(error)) from error
+
+
+def _demand_format(found: str, file: str) -> None:
+    if not found.isdecimal():
+        raise DatasetError(f"unreadable {_name(file)}", file, f"its format is called {found!r}")
+    if int(found) > int(ledger.FORMAT):
+        known = f"its format is {found}, and this version of augflow reads formats up to {ledger.FORMAT}"
+        raise DatasetError(f"newer {_name(file)}", file, f"{known}: upgrade augflow")
+
+
+def _name(file: str) -> str:
+    return "ledger" if file == LEDGER else file
+
+
+def find(dataset: Dataset, what: str) -> str:
+    """Return the path of the output that `what` means: a key or the beginning of one, or a path.
+
+    Raises:
+        SinkError: there is none, or several.
+    """
+    table = dataset.table("path", "key")
+    paths, keys = table["path"].to_pylist(), table["key"].to_pylist()
+    below = _below(dataset.root, what)
+    if below in set(paths):
+        return below
+    if _PREFIX.fullmatch(what):
+        found = [path for path, key in zip(paths, keys, strict=True) if key.startswith(what)]
+        if len(found) > 1:
+            raise SinkError(f"{len(found)} outputs have a key that begins with {what}: {', '.join(found[:5])} …")
+        if found:
+            return str(found[0])
+    known = sorted(keys if re.fullmatch(r"[0-9a-f]+", what) else paths)
+    place = bisect.bisect(known, what)
+    near = known if len(known) < _FEW else known[max(0, place - 100) : place + 100]
+    raise SinkError(
+        f"No record in {dataset.root.absolute()} is called '{what}'.{nearest(below, near)} Name an output's key, six "
+        "digits of it at least, or its path; or `all`."
+    )
+
+
+def _below(root: Path, what: str) -> str:
+    """`what` as a path below the root, where it is one on disk."""
+    for base, path in ((root.absolute(), Path(what).absolute()), (root.resolve(), Path(what).resolve())):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return what
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path stays below the folder that it is read from; a ledger may be another's."""
+    return bool(path) and "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+@contextmanager
+def open_output(file: Path) -> Iterator[tuple[int, int]]:
+    """Open a regular file, following no link; give its descriptor and size.
+
+    Raises:
+        ImageError: it is `missing`, `not a file` or `unreadable`.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ImageError("missing", "it has a record and is not there") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ImageError("not a file", "a link") from None
+        raise ImageError("unreadable", error.strerror or str(error)) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("not a file", "neither a regular file nor a folder")
+        yield descriptor, status.st_size
+    except OSError as error:
+        raise ImageError("unreadable", error.strerror or str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def read_output(file: Path, size: int) -> bytes:
+    """Read a file of a data set, `size` bytes long as its record says.
+
+    Raises:
+        ImageError: as `open_output`; or `changed`.
+    """
+    with open_output(file) as (descriptor, found):
+        if found != size:
+            raise ImageError("changed", f"{found} bytes, and its record says {size}")
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read()
+
+
+_WRITTEN_OUT = re.compile(rb"\\x([89a-f][0-9a-f])")
+
+
+def read_sample(source: Source, key: str) -> bytes:
+    """Read the sample that a record names; bytes of its name that are no UTF-8 stand written out there.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    if not is_inside(key) and not getattr(source, "outside", False):
+        raise ImageError("unreadable", "its key leads out of the source")
+    try:
+        return source.read(key)
+    except ImageError:
+        raw = _WRITTEN_OUT.sub(lambda found: bytes.fromhex(found[1].decode()), key.encode())
+        name = raw.decode("utf-8", "surrogateescape")
+        if name == key:
+            raise
+        return source.read(name)

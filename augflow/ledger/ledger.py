@@ -1,0 +1,193 @@
+"""Records: the journal of a run, sealed at its end into one Parquet file.
+
+A record holds all that made one output. Equal runs leave equal ledgers, byte for byte: rows are sorted by path, and
+nothing tells when or where.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augflow.errors import SinkError
+from augflow.ledger.journal import Entry, Journal
+from augflow.sink.whole import written
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = "1"
+_ROWS = 65_536
+
+
+def schema() -> pa.Schema:
+    """Columns of the ledger."""
+    import pyarrow as pa
+
+    text, whole = pa.string(), pa.int64()
+    step = pa.struct(
+        [
+            ("step", text),
+            ("transform", text),
+            ("version", pa.int32()),
+            ("arguments", text),
+            ("fired", pa.bool_()),
+            ("draw", text),
+        ]
+    )
+    parent = pa.struct([("key", text), ("sha256", text), ("role", text)])
+    return pa.schema(
+        [
+            ("path", text),
+            ("key", text),
+            ("label", text),
+            ("split", text),
+            ("group", text),
+            ("copy", pa.int32()),
+            ("sha256", text),
+            ("size", whole),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("parents", pa.list_(parent)),
+            ("chain", text),
+            ("steps", pa.list_(step)),
+            ("render", text),
+            ("converted", pa.list_(text)),
+            ("recipe_digest", text),
+            ("plan_digest", text),
+        ]
+    )
+
+
+def demand_sound(path: Path, digest: str | None = None) -> None:
+    """Check that a ledger, where there is one, can be read, and is the one of that digest.
+
+    Raises:
+        SinkError: it is damaged, was edited, or a later version of augflow wrote it.
+    """
+    if not path.exists():
+        return
+    import pyarrow.parquet as pq
+
+    again = "`augflow run --force` takes nothing from it and makes every output again."
+    try:
+        found = (pq.ParquetFile(path).schema_arrow.metadata or {}).get(b"augflow.ledger", b"").decode()
+    except (OSError, ValueError) as error:
+        raise SinkError(f"{path.absolute()} cannot be read ({str(error).splitlines()[0]}). {again}") from None
+    if found.isdecimal() and int(found) > int(FORMAT):
+        raise NewerLedgerError(
+            f"{path.absolute()} has format {found}, and this version of augflow knows formats up to {FORMAT}: "
+            "upgrade augflow."
+        )
+    if not found.isdecimal():
+        raise SinkError(f"{path.absolute()} is no ledger of augflow's. {again}")
+    if digest is not None and sha256(path) != digest:
+        raise SinkError(f"{path.absolute()} is not as the last run left it, so nothing in it is sure. {again}")
+
+
+class NewerLedgerError(SinkError):
+    """A later version of augflow wrote the ledger."""
+
+
+def entries(path: Path) -> Iterator[tuple[str, Entry]]:
+    """Yield path and entry of every output in a sealed ledger; nothing where there is none."""
+    if not path.exists():
+        return
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    known: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+    for batch in pq.ParquetFile(path).iter_batches(columns=["path", "size", "sha256", "parents"]):
+        lists = batch.column("parents")
+        keys, digests = (pc.struct_field(lists.flatten(), name).to_pylist() for name in ("key", "sha256"))
+        place = 0
+        rows = zip(*(batch.column(name).to_pylist() for name in ("path", "size", "sha256")), strict=True)
+        for (name, size, digest), count in zip(rows, lists.value_lengths().to_pylist(), strict=True):
+            count = count or 0
+            parents = tuple(zip(keys[place : place + count], digests[place : place + count], strict=True))
+            place += count
+            yield name, Entry(size, bytes.fromhex(digest), known.setdefault(parents, parents))
+
+
+def read(path: Path) -> pa.Table:
+    """Read a sealed ledger."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)
+
+
+def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: str, plan_digest: str) -> None:
+    """Write the ledger, whole or not at all, from the records of the journal and of the ledger before it.
+
+    Args:
+        wanted: paths of the outputs that the data set holds; None for all in the journal.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.json as pj
+    import pyarrow.parquet as pq
+
+    columns = schema()
+    tables = []
+    latest = {record_path(line): line for line in journal.lines()}
+    if wanted is not None:
+        latest = {key: line for key, line in latest.items() if key in wanted}
+    if latest:
+        options = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
+        block = pj.ReadOptions(block_size=1 << 24)
+        lines = io.BytesIO(b"".join(latest.values()))
+        tables.append(pj.read_json(lines, read_options=block, parse_options=options).select(columns.names))
+    if path.exists() and wanted is not None:
+        earlier = read(path)
+        kept = pa.array(sorted(wanted - latest.keys()), pa.string())
+        # Parquet calls the items of a list otherwise than Arrow, and would write that down.
+        tables.append(earlier.filter(pc.is_in(earlier["path"], kept)).select(columns.names).cast(columns))
+    table = pa.concat_tables(tables).sort_by("path") if tables else columns.empty_table()
+    for name, value in (("recipe_digest", recipe_digest), ("plan_digest", plan_digest)):
+        table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
+    table = table.replace_schema_metadata({"augflow.ledger": FORMAT})
+    with written(path, _half(path, journal.path.parent)) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=_ROWS)
+
+
+def _constant(value: str, rows: int) -> pa.Array:
+    """A column of one text, made of buffers: whatever looks at Python objects imports pandas, where there is one."""
+    import pyarrow as pa
+
+    text = value.encode()
+    ends = pa.py_buffer((0).to_bytes(4, sys.byteorder) + len(text).to_bytes(4, sys.byteorder))
+    once = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
+    places = pa.Array.from_buffers(pa.int32(), rows, [None, pa.py_buffer(bytes(4 * rows))])
+    return pa.DictionaryArray.from_arrays(places, once).dictionary_decode()
+
+
+def sha256(path: Path) -> str:
+    """Digest a sealed ledger; `run.json` tells it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_path(line: bytes) -> str:
+    """The path of a record as it stands in the journal, without reading the rest."""
+    found: str = json.JSONDecoder().raw_decode(line[:2048].decode("utf-8", "replace"), len(b'{"path":'))[0]
+    return found
+
+
+def write_json(path: Path, value: Any, workshop: Path | None = None) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", workshop)
+
+
+def write_text(path: Path, text: str, workshop: Path | None = None) -> None:
+    """Write a text file, whole or not at all; until it is whole it lies in `workshop`, else beside."""
+    with written(path, _half(path, workshop or path.parent)) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _half(path: Path, folder: Path) -> Path:
+    return folder / f".{path.name}.half"

@@ -1,0 +1,254 @@
+"""What to make: for each class how many, from which samples, each as often as the others.
+
+A plan is never held as a list of tasks. A class's samples take turns in an order fixed by seed and key, and how many
+copies each makes follows from its place; so a raised target keeps every task, and a sample that leaves or joins moves
+few others.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augflow.draw import Streams, digest
+from augflow.errors import RecipeError, nearest
+from augflow.plan.census import Census, Keys
+from augflow.recipe.recipe import Recipe, Rule
+from augflow.source import Splits, told
+
+ORIGINAL = 0
+"""The copy number of an original; copies count from 1."""
+
+_LONGEST_STEM = 120
+_LONGEST_NAME = 255
+_LONGEST_SUFFIX = 8
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]")
+
+
+class Unit(NamedTuple):
+    """One sample with all that is made from it: copies numbered from `first` up to and without `end`."""
+
+    label: str
+    key: str
+    first: int
+    end: int
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class ClassPlan:
+    """What becomes of one class."""
+
+    label: str
+    rule: Rule
+    has: int
+    target: int
+    originals: int
+    """How many originals go into the result."""
+    copies: int
+    """How many copies are to be made."""
+
+    @property
+    def result(self) -> int:
+        return self.originals + self.copies
+
+    @property
+    def shortfall(self) -> int:
+        return max(0, self.target - self.result)
+
+    @property
+    def why(self) -> str:
+        """Why the class falls short, or holds more than its target; empty where it does neither."""
+        if self.shortfall and not self.has:
+            return "it has no usable sample"
+        if self.shortfall:
+            return f"max_copies={self.rule.max_copies} for each of {self.has} samples"
+        if self.result > self.target:
+            return "surplus=keep"
+        return ""
+
+    @property
+    def per_sample(self) -> tuple[int, int]:
+        """The fewest and the most copies of one sample."""
+        if not self.has:
+            return 0, 0
+        return self.copies // self.has, -(-self.copies // self.has)
+
+
+class Plan:
+    """All that a recipe asks of a source, class by class, in order.
+
+    Raises:
+        RecipeError: the recipe speaks of a class that the source does not have.
+    """
+
+    def __init__(self, recipe: Recipe, census: Census) -> None:
+        self.recipe = recipe
+        self._census = census
+        self._turns: dict[tuple[str | None, str], NDArray[np.int64]] = {}
+        for label in recipe.classes:
+            if label not in census.classes:
+                raise RecipeError(
+                    f"recipe.classes.{label}: the source has no class '{label}'.{nearest(label, census.classes)} "
+                    f"Classes: {', '.join(census.classes)}."
+                )
+        counts = {label: count for label, count in census.counts.items() if count}
+        self.classes = {label: self._plan(label, counts) for label in sorted(census.classes)}
+
+    def _plan(self, label: str, counts: dict[str, int]) -> ClassPlan:
+        has = counts.get(label, 0)
+        rule = self.recipe.rule_for(label)
+        target = rule.target.resolve(label, counts) if counts else 0
+        if self.recipe.originals == "omit":
+            originals = 0
+        elif rule.surplus == "drop":
+            originals = min(has, target)
+        else:
+            originals = has
+        copies = min(max(0, target - originals), has * rule.max_copies)
+        return ClassPlan(label, rule, has, target, originals, copies)
+
+    @property
+    def split(self) -> str | None:
+        """The split that is augmented, where the source has splits."""
+        return self._census.split
+
+    @property
+    def passed(self) -> dict[str, dict[str, int]]:
+        """Split → class → images that go into the result as they are."""
+        return {split: dict(sorted(other.counts.items())) for split, other in sorted(self._census.others.items())}
+
+    @property
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """Split → class → images that are left out."""
+        return {split: dict(sorted(counts.items())) for split, counts in sorted(self._census.left_out.items())}
+
+    @property
+    def outputs(self) -> int:
+        passed = sum(other.total for other in self._census.others.values())
+        return sum(plan.result for plan in self.classes.values()) + passed
+
+    @property
+    def falls_short(self) -> bool:
+        return any(plan.shortfall for plan in self.classes.values())
+
+    def units(self) -> Iterator[Unit]:
+        """Every sample that something is made of, class by class, in the order in which samples take turns.
+
+        After them come those of the splits that pass.
+        """
+        for plan in self.classes.values():
+            yield from self._units(plan, self._census.classes[plan.label])
+        for split, other in sorted(self._census.others.items()):
+            for label, keys in sorted(other.classes.items()):
+                groups = other.groups.get(label)
+                for index in self._order(split, label, keys):
+                    yield Unit(label, keys[index], ORIGINAL, ORIGINAL + 1, split, groups[index] if groups else None)
+
+    def _units(self, plan: ClassPlan, keys: Keys) -> Iterator[Unit]:
+        if not plan.has:
+            return
+        rounds, further = divmod(plan.copies, plan.has)
+        first = ORIGINAL + 1 if self.recipe.originals == "omit" else ORIGINAL
+        split, groups = self.split, self._census.groups.get(plan.label)
+        for place, index in enumerate(self._order(split, plan.label, keys)):
+            end = 1 + rounds + (place < further)
+            start = first if place < plan.originals or first else ORIGINAL + 1
+            if start < end:
+                yield Unit(plan.label, keys[index], start, end, split, groups[index] if groups else None)
+
+    def _order(self, split: str | None, label: str, keys: Keys) -> list[int]:
+        if (split, label) not in self._turns:
+            self._turns[split, label] = keys.ranked(self.recipe.seed)
+        order: list[int] = self._turns[split, label].tolist()
+        return order
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of recipe, classes, counts and samples: equal plans make equal trees."""
+        parts: list[str | int] = [self.recipe.digest]
+        for plan in self.classes.values():
+            parts += [plan.label, plan.has, plan.originals, plan.copies]
+        parts += itertools.chain.from_iterable(
+            (unit.key, unit.first, unit.end, *(part for part in unit[4:] if part is not None)) for unit in self.units()
+        )
+        return digest(*parts).hex()
+
+
+class Namer:
+    """Name, chain and key of every output, from nothing but recipe, sample and copy number."""
+
+    def __init__(self, recipe: Recipe, digests: Mapping[str, str], splits: Splits | None = None) -> None:
+        self._recipe = recipe
+        self._splits = splits
+        self._suffix = recipe.render.suffix
+        chains: list[tuple[str | None, str]] = [(None, ""), *digests.items()]
+        self._how = {name: digest(recipe.seed, repr(recipe.render), made).hex() for name, made in chains}
+
+    def passes(self, split: str | None) -> bool:
+        """Whether samples of a split go into the sink as they are."""
+        return self._splits is not None and self._splits.passes(split)
+
+    def verbatim(self, unit: Unit, copy: int) -> bool:
+        """Whether this output is the sample's own bytes."""
+        return (copy == ORIGINAL and self._recipe.originals == "keep") or self.passes(unit.split)
+
+    def chain(self, unit: Unit, copy: int) -> str | None:
+        """The chain that makes this output; None for an original that goes through none."""
+        if self.verbatim(unit, copy) or (copy == ORIGINAL and self._recipe.originals != "augment"):
+            return None
+        chains = self._recipe.rule_for(unit.label).chains
+        if len(chains) == 1:
+            return chains[0][0]
+        drawn = Streams(self._recipe.seed, unit.key, copy).chance("/chain")
+        total = sum(weight for _, weight in chains)
+        bounds = itertools.accumulate(weight / total for _, weight in chains)
+        return next((name for (name, _), bound in zip(chains, bounds, strict=True) if drawn < bound), chains[-1][0])
+
+    def name(self, unit: Unit, copy: int, chain: str | None) -> tuple[str, str]:
+        """Return the output's key (of all that decides its pixels) and its path below the sink."""
+        verbatim = self.verbatim(unit, copy)
+        how = "verbatim" if verbatim else self._how[chain]
+        told_of = f"{copy} {how} {unit.label}\0{unit.key}"
+        if unit.split is not None or unit.group is not None:
+            told_of += f"\0{unit.split}\0{unit.group}"
+        key = blake2b(told_of.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        stem, suffix = _stem(unit.key)
+        folder = self.folder(unit.label, unit.split)
+        return key, f"{folder}/{stem}-{copy:03d}-{key}{suffix if verbatim else self._suffix}"
+
+    def folder(self, label: str, split: str | None) -> str:
+        """The folder of a class below the sink."""
+        name = _folder(label)
+        return f"{self._splits.folder(split)}{name}" if self._splits else name
+
+
+@lru_cache(maxsize=1024)
+def _folder(label: str) -> str:
+    """A class's name as a folder has it: one that grows too long by being written out ends in a digest instead."""
+    name = told(label)
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    return f"{name.encode()[:_LONGEST_STEM].decode(errors='ignore')}~{digest(name).hex()[:16]}"
+
+
+@lru_cache(maxsize=1024)
+def _stem(key: str) -> tuple[str, str]:
+    """A sample's name as a part of its outputs' names, and its ending."""
+    stem, suffix = os.path.splitext(key.rpartition("/")[2])
+    if len(suffix) > _LONGEST_SUFFIX or not suffix[1:].isalnum() or not suffix.isascii():
+        stem, suffix = stem + suffix, ""
+    stem = _UNSAFE.sub("_", stem).lstrip("._-") or "image"
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem, suffix

@@ -1,0 +1,1 @@
+"""What a recipe says: read, checked, explained, compared."""

@@ -1,0 +1,124 @@
+"""What `augflow diff` compares: a recipe by name or path, a lock, or a data set, read alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from augflow.config import catalogue, strict
+from augflow.config.lineage import gather, shelves
+from augflow.errors import RecipeError, nearest
+from augflow.ledger.dataset import Dataset
+from augflow.recipe.diff import Change, diff_recipes
+from augflow.recipe.reader import read_recipe
+from augflow.registry import Registry
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two."""
+
+    name: str
+    recipe: Mapping[str, Any]
+    """As `Recipe.as_json` gives it."""
+    dataset: Dataset | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Of a data set: `versions` and `source`."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """How the images of two data sets relate."""
+
+    counts: Mapping[str, tuple[int, int]]
+    """Class → how many images either holds."""
+    shared: int
+    """Images of the same bytes at the same path."""
+    changed: int
+    """Images of other bytes at the same path."""
+    renamed: int
+    """Images of the same bytes at another path."""
+    only: tuple[int, int]
+    """Images that only one holds."""
+
+    @property
+    def same(self) -> bool:
+        return not (self.changed or self.renamed or any(self.only))
+
+
+def read_side(word: str, registry: Registry) -> Side:
+    """Read a data set's folder, a recipe's file or a recipe by name.
+
+    Raises:
+        AugflowError: it is none of these, or cannot be read.
+    """
+    path = Path(word)
+    if path.is_dir():
+        dataset = Dataset({"kind": "folder", "root": word})
+        account = dataset.account
+        recipe = account.get("recipe")
+        if not isinstance(recipe, dict) or not {"rule", "classes", "chains", "render"} <= recipe.keys():
+            raise RecipeError(f"{word}: its run.json holds no recipe.")
+        facts = {key: account.get(key, {}) for key in ("versions", "source")}
+        return Side(word, recipe, dataset, facts)
+    if not path.is_file():
+        path = _by_name(word)
+    found = gather(strict.load(path, "recipe"), shelves())
+
+    def place(key: tuple[str, ...]) -> str:
+        return ":".join(map(str, found.where(key)))
+
+    return Side(word, read_recipe(found.demand(), registry, place).as_json())
+
+
+def _by_name(word: str) -> Path:
+    known = catalogue.choices("recipe", [catalogue.conf_dir(), *catalogue.packages().values()])
+    if word not in known:
+        what = "There is neither a file, nor a data set, nor a recipe"
+        raise RecipeError(f"{what} called '{word}'.{nearest(word, known)} Recipes: {', '.join(known)}.")
+    return known[word]
+
+
+def diff_sides(before: Side, after: Side, registry: Registry) -> list[Change]:
+    """What differs between the recipes of the two, and between what else is known of both data sets."""
+    return [*diff_recipes(before.recipe, after.recipe, registry), *_facts(before.facts, after.facts)]
+
+
+def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    for section in before.keys() & after.keys():
+        old, new = before[section], after[section]
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                yield Change((section, key), "changed", old.get(key), new.get(key))
+
+
+def diff_outputs(before: Side, after: Side) -> Outputs | None:
+    """How the images relate, where both are data sets."""
+    if before.dataset is None or after.dataset is None:
+        return None
+    first, second = _paths(before.dataset), _paths(after.dataset)
+    shared = sum(1 for path, digest in first.items() if second.get(path) == digest)
+    changed = sum(1 for path in first.keys() & second.keys() if first[path] != second[path])
+    lonely = [
+        Counter(digest for path, digest in mine.items() if path not in other)
+        for mine, other in ((first, second), (second, first))
+    ]
+    renamed = (lonely[0] & lonely[1]).total()
+    counts = [Counter(path.rpartition("/")[0] for path in paths) for paths in (first, second)]
+    labels = sorted(counts[0].keys() | counts[1].keys())
+    return Outputs(
+        counts={label: (counts[0][label], counts[1][label]) for label in labels},
+        shared=shared,
+        changed=changed,
+        renamed=renamed,
+        only=(lonely[0].total() - renamed, lonely[1].total() - renamed),
+    )
+
+
+def _paths(dataset: Dataset) -> dict[str, str]:
+    table = dataset.table("path", "sha256")
+    columns: Sequence[Sequence[str]] = [table["path"].to_pylist(), table["sha256"].to_pylist()]
+    return dict(zip(*columns, strict=True))

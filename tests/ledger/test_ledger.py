@@ -1,0 +1,260 @@
+"""The journal bears a kill at any moment; the sealed ledger is one table, the same bytes for the same records."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from augflow.config.compose import compose
+from augflow.ledger import ledger
+from augflow.ledger.journal import Journal
+from augflow.ledger.ledger import seal
+from augflow.recipe.reader import read_recipe
+from augflow.registry import Registry
+from augflow.runner import run
+
+
+def record(number: int, **changes: Any) -> dict[str, Any]:
+    """A record as a worker tells it."""
+    steps = [
+        {
+            "step": name,
+            "transform": name,
+            "version": 1,
+            "arguments": '{"limit": 25.0, "border": "reflect", "fill": 0}',
+            "fired": number % 3 > 0,
+            "draw": json.dumps({"angle": number / 7}) if number % 3 else None,
+        }
+        for name in ("flip", "rotate", "shift", "light", "grain")
+    ]
+    return {
+        "path": f"hat/{number:06}-{number % 4:03}-{number * 7919 % 2**64:016x}.jpg",
+        "key": f"{number * 7919 % 2**64:016x}",
+        "label": "hat",
+        "copy": number % 4,
+        "chain": "gentle" if number % 4 else None,
+        "render": '{"size": null}',
+        "converted": ["alpha laid over white"] if number % 5 == 0 else [],
+        "steps": steps if number % 4 else [],
+        "height": 533,
+        "width": 400,
+        "size": 10_000 + number,
+        "sha256": f"{number:064x}",
+        "parents": [{"key": f"hat/{number // 4}.jpg", "sha256": f"{number // 4:064x}", "role": "source"}],
+    } | changes
+
+
+def lines(numbers: list[int]) -> list[str]:
+    return [json.dumps(record(number), separators=(",", ":")) for number in numbers]
+
+
+def sealed(folder: Path, *parts: list[int]) -> bytes:
+    """Write each part to a journal of its own and seal it into the ledger; return the ledger's bytes."""
+    folder.mkdir()
+    wanted = None
+    for part in parts:
+        journal = Journal(folder / "journal.jsonl")
+        journal.append(lines(part))
+        journal.close()
+        if wanted is not None or len(parts) > 1:
+            wanted = {record(number)["path"] for number in part} | (wanted or set())
+        seal(folder / "ledger.parquet", journal, wanted, "recipe", "plan")
+        for left in folder.glob("*.jsonl"):
+            left.unlink()
+    return (folder / "ledger.parquet").read_bytes()
+
+
+def test_every_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    numbers = list(range(23))
+    sealed(tmp_path / "a", numbers)
+    rows = ledger.read(tmp_path / "a" / "ledger.parquet").to_pylist()
+    told = {"split": None, "group": None, "recipe_digest": "recipe", "plan_digest": "plan"}
+    assert rows == sorted((record(number) | told for number in numbers), key=lambda row: str(row["path"]))
+
+
+def test_the_schema_is_as_documented(tmp_path: Path) -> None:
+    sealed(tmp_path / "a", [1, 2])
+    table = pq.read_table(tmp_path / "a" / "ledger.parquet")
+    assert table.schema.names == [
+        *("path", "key", "label", "split", "group", "copy", "sha256", "size", "height", "width"),
+        *("parents", "chain", "steps", "render", "converted", "recipe_digest", "plan_digest"),
+    ]
+    steps = table.schema.field("steps").type.value_type
+    assert [field.name for field in steps] == ["step", "transform", "version", "arguments", "fired", "draw"]
+    assert [field.name for field in table.schema.field("parents").type.value_type] == ["key", "sha256", "role"]
+    assert table.schema.metadata[b"augflow.ledger"] == ledger.FORMAT.encode()
+    assert pq.ParquetFile(tmp_path / "a" / "ledger.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_an_empty_ledger_has_the_same_schema(tmp_path: Path) -> None:
+    seal(tmp_path / "ledger.parquet", Journal(tmp_path / "none.jsonl"), None, "recipe", "plan")
+    sealed(tmp_path / "a", [1])
+    empty = ledger.read(tmp_path / "ledger.parquet")
+    assert len(empty) == 0
+    assert empty.schema.equals(ledger.read(tmp_path / "a" / "ledger.parquet").schema)
+
+
+@pytest.mark.parametrize("count", [10, 17_000])
+def test_equal_records_give_equal_bytes_in_whatever_order_they_came(count: int, tmp_path: Path) -> None:
+    numbers = list(range(count))
+    expected = sealed(tmp_path / "sorted", numbers)
+    assert count < 1000 or sum(map(len, lines(numbers))) > 1 << 24, "more than one block of JSON"
+    random.Random(1).shuffle(numbers)
+    assert sealed(tmp_path / "shuffled", numbers) == expected
+    assert sealed(tmp_path / "in parts", numbers[: count // 3], numbers[count // 3 :], numbers[::5], []) == expected
+
+
+def test_of_two_records_of_one_output_the_later_counts(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append([json.dumps(record(1, sha256="old"), separators=(",", ":"))])
+    journal.append([json.dumps(record(1, sha256="new"), separators=(",", ":"))])
+    journal.close()
+    seal(tmp_path / "ledger.parquet", journal, None, "recipe", "plan")
+    assert ledger.read(tmp_path / "ledger.parquet")["sha256"].to_pylist() == ["new"]
+
+
+def test_only_what_is_wanted_is_sealed(tmp_path: Path) -> None:
+    wanted = [2, 3, 5, 7]
+    (tmp_path / "b").mkdir()
+    journal = Journal(tmp_path / "b" / "journal.jsonl")
+    journal.append(lines(list(range(10))))
+    journal.close()
+    seal(tmp_path / "b" / "ledger.parquet", journal, {record(n)["path"] for n in wanted}, "recipe", "plan")
+    assert (tmp_path / "b" / "ledger.parquet").read_bytes() == sealed(tmp_path / "a", wanted)
+
+
+@pytest.mark.parametrize("torn", [1, 2, 40, 700])
+def test_a_torn_last_line_is_passed_over_and_mended(torn: int, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(lines([1, 2, 3]))
+    journal.close()
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole[:-torn])
+    again = Journal(journal.path)
+    assert [path for path, _ in again.outputs()] == [record(n)["path"] for n in (1, 2)]
+    again.append(lines([3, 4]))
+    again.close()
+    assert journal.path.read_bytes() == b"".join(line.encode() + b"\n" for line in lines([1, 2, 3, 4]))
+    seal(tmp_path / "ledger.parquet", again, None, "recipe", "plan")
+    assert len(ledger.read(tmp_path / "ledger.parquet")) == 4
+
+
+def test_a_record_is_in_the_file_as_soon_as_it_is_appended(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for number in (1, 2):
+        journal.append(lines([number]))
+        assert len(list(Journal(journal.path).outputs())) == number
+    journal.close()
+
+
+def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert list(journal.outputs()) == []
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "stem", ["caf\u00e9", "\u5e3d\u5b50" * 30, 'a "quoted" \\ name', "tab\u2028line", "\U0001f3a9"]
+)
+def test_names_of_every_kind_are_kept(stem: str, tmp_path: Path) -> None:
+    from pydantic_core import to_json
+
+    path = f"{stem}/{stem}-000-0123456789abcdef.jpg"
+    encoders: list[Callable[[Any], str]] = [
+        lambda value: json.dumps(value, separators=(",", ":")),
+        lambda value: to_json(value).decode(),
+    ]
+    for number, encode in enumerate(encoders):
+        journal = Journal(tmp_path / f"{number}.jsonl")
+        journal.append([encode(record(1, path=path, label=stem))])
+        journal.close()
+        assert [ledger.record_path(line) for line in journal.lines()] == [path]
+        seal(tmp_path / "ledger.parquet", journal, {path}, "recipe", "plan")
+        (row,) = ledger.read(tmp_path / "ledger.parquet").to_pylist()
+        assert (row["path"], row["label"]) == (path, stem)
+
+
+def test_sealing_leaves_no_half_written_file(tmp_path: Path) -> None:
+    sealed(tmp_path / "a", [1], [2])
+    assert os.listdir(tmp_path / "a") == ["ledger.parquet"]
+
+
+@pytest.fixture(scope="module")
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sink, of photographs in several modes."""
+    source, root = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sink")
+    for label, modes in (("plain", ["RGB", "RGB", "RGB"]), ("odd", ["RGBA", "P"])):
+        (source / label).mkdir()
+        for number, mode in enumerate(modes):
+            pixels = np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).convert(mode).save(source / label / f"{number}.png")
+    settings = compose([f"source.root={source}", f"sink.root={root}", "recipe.target=9", "recipe.seed=3"])
+    outcome = run(read_recipe(settings.recipe, Registry()), settings.source, settings.sink, settings.executor)
+    assert outcome.made == 18
+    return root
+
+
+def test_a_record_names_all_that_made_its_output(sink: Path) -> None:
+    rows = ledger.read(sink / "ledger.parquet").to_pylist()
+    assert len(rows) == 18
+    account = json.loads((sink / "run.json").read_text())
+    for row in rows:
+        assert row["chain"] == "gentle"
+        assert [step["step"] for step in row["steps"]] == ["flip", "rotate", "shift", "light", "grain"]
+        for step in row["steps"]:
+            assert step["fired"] == (step["draw"] is not None)
+            assert isinstance(json.loads(step["arguments"]), dict)
+            assert not step["fired"] or isinstance(json.loads(step["draw"]), dict)
+        assert row["steps"][3]["transform"] == "brightness_contrast"
+        assert json.loads(row["render"])["quality"] == 90
+        (parent,) = row["parents"]
+        assert parent["role"] == "source"
+        assert len(parent["sha256"]) == 64
+        assert row["recipe_digest"] == account["recipe_digest"]
+        assert row["plan_digest"] == account["plan_digest"]
+        converted = {"odd/0.png": ["alpha laid over white"], "odd/1.png": ["palette converted to RGB"]}
+        assert row["converted"] == converted.get(parent["key"], [])
+    assert len({row["key"] for row in rows}) == 18
+    assert all(row["key"] in row["path"] for row in rows)
+
+
+def test_nothing_in_it_tells_when_or_where(sink: Path) -> None:
+    text = json.dumps(ledger.read(sink / "ledger.parquet").to_pylist())
+    for word in (socket.gethostname(), str(sink), str(sink.parent), os.getcwd()):
+        assert len(word) < 4 or word not in text
+
+
+def test_one_line_of_duckdb(sink: Path) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="the extra `query` brings duckdb")
+    query = "select label, count(*) n, count(distinct parents[1].key) of from '{}' group by label order by label"
+    found = duckdb.sql(query.format(sink / "ledger.parquet")).fetchall()
+    assert found == [("odd", 9, 2), ("plain", 9, 3)]
+    query = "select count(*) from (select unnest(steps) s from '{}') where s.step = 'rotate' and s.fired"
+    assert duckdb.sql(query.format(sink / "ledger.parquet")).fetchall() == [(18,)]
+
+
+def test_one_line_of_pandas(sink: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="the extra `test` brings pandas")
+    counts = pandas.read_parquet(sink / "ledger.parquet").groupby("label").size()
+    assert counts.to_dict() == {"odd": 9, "plain": 9}
+
+
+def test_a_record_of_a_later_kind_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append([json.dumps(record(1, mood="sunny"), separators=(",", ":"))])
+    journal.close()
+    with pytest.raises(pa.ArrowInvalid, match="unexpected field"):
+        seal(tmp_path / "ledger.parquet", journal, None, "recipe", "plan")
+    assert not (tmp_path / "ledger.parquet").exists()
