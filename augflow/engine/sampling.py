@@ -2,8 +2,8 @@
 
 Enlarging and turning are bilinear. Reducing by s is a small separable filter on the photograph followed by one
 bilinear warp: the filter's variance is that of an output pixel's footprint (s²/12 per axis, widened a little for what
-bilinear sampling adds), so the pair stands for the average over the footprint. Beyond a reduction of about 2.2 the
-warp is made finer by a whole factor and averaged; beyond about 6 the photograph is first averaged over whole blocks.
+bilinear sampling adds), so the pair stands for the average over the footprint. Beyond a reduction of about 2.4 the
+warp is made finer by a whole factor and averaged; beyond 12 a JPEG is decoded at half its size, beyond 24 at a quarter.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ _BORDERS: dict[Border, int] = {
 _NO_COLOUR = (0, 0, 0, 0)
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
-_FINEST = 2.2
-_COARSEST = 3.2
+_FINEST = 2.4
+"""Source pixels that one bilinear sample may stand for, after filtering."""
+_COARSEST = 6
+"""Source pixels across an output pixel that a scaled decode leaves."""
 _FAR = 64
 _VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
 """Of the three-tap filters there are: few, so that copies of a sample share them."""
@@ -45,7 +47,7 @@ class Photograph:
         """The smallest scale that was decoded for the last sampling: 1/`reduction`."""
         self._whole: Callable[[], Pixels] = lambda: pixels
         self._reduced: Callable[[int], Pixels] | None = None
-        self._forms: dict[tuple[int, int, int, int], Pixels] = {_FULL: pixels}
+        self._forms: dict[tuple[int, int, int], Pixels] = {_FULL: pixels}
 
     @classmethod
     def undeveloped(
@@ -66,27 +68,28 @@ class Photograph:
         """Whether `pixels` may be memory of this photograph, which others share."""
         return any(np.may_share_memory(pixels, form) for form in self._forms.values())
 
-    def form(self, block: tuple[int, int], kernel: tuple[int, int]) -> Pixels:
-        """Average over blocks of (width, height) pixels, then filter with the kernels numbered per axis."""
-        self.reduction = min(*block, 8) if self._reduced else 1
-        return self._form((*block, *kernel))
+    def scale_for(self, step: float) -> int:
+        """The scale, 1/1 to 1/8, at which it can be decoded where `step` pixels across become one."""
+        if self._reduced is None or step < 2 * _COARSEST:
+            return 1
+        return min(8, 1 << int(math.log2(step / _COARSEST)))
 
-    def _form(self, key: tuple[int, int, int, int]) -> Pixels:
+    def form(self, scale: int, kernel_x: int, kernel_y: int) -> Pixels:
+        """Decoded at 1/`scale`, then filtered with the kernels numbered per axis."""
+        self.reduction = scale
+        return self._form((scale, kernel_x, kernel_y))
+
+    def _form(self, key: tuple[int, int, int]) -> Pixels:
         if key not in self._forms:
-            across, down, *kernel = key
+            scale, *kernel = key
             if any(kernel):
-                self._forms[key] = _soften(self._form((across, down, 0, 0)), *kernel)
-            elif key == _FULL:
-                self._forms[key] = self._whole()
-            elif across == down and self._reduced and across <= 8:
-                self._forms[key] = self._reduced(across)
+                self._forms[key] = _soften(self._form((scale, 0, 0)), *kernel)
             else:
-                scale = min(across, down, 8) if self._reduced else 1
-                self._forms[key] = _reduce(self._form((scale, scale, 0, 0)), across // scale, down // scale)
+                self._forms[key] = self._reduced(scale) if self._reduced and scale > 1 else self._whole()
         return self._forms[key]
 
 
-_FULL = (1, 1, 0, 0)
+_FULL = (1, 0, 0)
 
 
 def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "reflect", fill: Fill = 0) -> Pixels:
@@ -100,19 +103,25 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
         whole = _copy(photograph.pixels, steps, size, border, fill)
         if whole is not None:
             return whole
-    step_x, step_y = map(min, _steps(matrix, size), reversed(photograph.size))
-    block_x, fine_x = _split(step_x)
-    block_y, fine_y = _split(step_y)
-    fine = max(fine_x, fine_y)
-    pixels = photograph.form((block_x, block_y), (_kernel(step_x / fine, block_x), _kernel(step_y / fine, block_y)))
-    if block_x > 1 or block_y > 1:
-        matrix = _scale(1 / block_x, 1 / block_y) @ matrix
-    if fine > 1:
-        matrix = matrix @ _scale(1 / fine, 1 / fine)
-    warped = _sample(pixels, matrix, Size(size.height * fine, size.width * fine), border, fill)
-    if fine > 1:
-        return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return warped
+    a, b, d, e = _slopes(matrix, size)
+    height, width = photograph.size
+    scale = photograph.scale_for(min(math.hypot(a, b), math.hypot(d, e), height, width))
+    longest = max(height, width)
+    fine_x, fine_y = (
+        max(1, math.ceil(min(step, longest) / scale / _FINEST)) for step in (math.hypot(a, d), math.hypot(b, e))
+    )
+    pixels = photograph.form(
+        scale,
+        _kernel(min(math.hypot(a / fine_x, b / fine_y), width), scale),
+        _kernel(min(math.hypot(d / fine_x, e / fine_y), height), scale),
+    )
+    if scale > 1:
+        matrix = _scale(1 / scale, 1 / scale) @ matrix
+    if fine_x == fine_y == 1:
+        return _sample(pixels, matrix, size, border, fill)
+    matrix = matrix @ _scale(1 / fine_x, 1 / fine_y)
+    warped = _sample(pixels, matrix, Size(size.height * fine_y, size.width * fine_x), border, fill)
+    return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _sample(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels:
@@ -167,10 +176,13 @@ def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
 def _whole_steps(matrix: Matrix) -> tuple[int, int, int, int, int, int] | None:
     """The matrix in whole numbers where it is a signed permutation with whole offsets, else None."""
     (a, b, c), (d, e, f), last = matrix.tolist()
-    if last != [0, 0, 1] or max(abs(v - round(v)) for v in (a, b, d, e, c, f)) > 1e-9:
+    if abs(abs(a) + abs(b) - 1) > 1e-9 or last != [0, 0, 1]:
         return None
-    a, b, c, d, e, f = (round(v) for v in (a, b, c, d, e, f))
-    return (a, b, c, d, e, f) if (abs(a), abs(b), abs(d), abs(e)) in ((1, 0, 0, 1), (0, 1, 1, 0)) else None
+    given = (a, b, c, d, e, f)
+    if max(abs(value - round(value)) for value in given) > 1e-9:
+        return None
+    a, b, c, d, e, f = map(round, given)
+    return (a, b, c, d, e, f) if (abs(d), abs(e)) == (abs(b), abs(a)) else None
 
 
 def _copy(
@@ -226,27 +238,24 @@ def _mirror(index: NDArray[np.int64], length: int, border: Border) -> NDArray[np
     return np.minimum(folded, 2 * length - 2 - folded)
 
 
-def _steps(matrix: Matrix, size: Size) -> tuple[float, float]:
-    """How many source pixels one output pixel spans along the source's x and y axes, at the output's centre."""
+def _slopes(matrix: Matrix, size: Size) -> tuple[float, float, float, float]:
+    """Source pixels, across and down, that a step across and one down the output span, at the output's centre.
+
+    In the order across by across, across by down, down by across, down by down.
+    """
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     if g or h or i != 1:
         x, y = (size.width - 1) / 2, (size.height - 1) / 2
         w = g * x + h * y + i or 1e-9  # behind the horizon, or on it, no step is right, and none may be endless
         u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
         a, b, d, e = (a - u * g) / w, (b - u * h) / w, (d - v * g) / w, (e - v * h) / w
-    return math.hypot(a, b), math.hypot(d, e)
+    return a, b, d, e
 
 
-def _split(step: float) -> tuple[int, int]:
-    """Split a reduction into whole blocks averaged beforehand and a whole factor averaged afterwards."""
-    block = 1 << max(0, int(math.log2(max(step, 1) / _COARSEST))) if step >= _COARSEST else 1
-    return block, max(1, math.ceil(step / block / _FINEST))
-
-
-def _kernel(step: float, block: int) -> int:
-    """Number the filter for a warp whose samples lie `step` source pixels apart, `block` of which were averaged."""
-    step /= block
-    if block > 1:
+def _kernel(step: float, scale: int) -> int:
+    """Number the filter for a warp whose samples lie `step` pixels apart in a photograph decoded at 1/`scale`."""
+    step /= scale
+    if scale > 1:
         return _nearest((step * step - 1) / 12)
     return _nearest(step * step / 12 * (1.2 - 0.2 * min(max((step - 1.7) / 0.6, 0.0), 1.0))) if step > 1.1 else 0
 
@@ -261,13 +270,6 @@ _BETWEEN = [(low + high) / 2 for low, high in itertools.pairwise(_VARIANCES)]
 def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:
     taps = [np.array([v / 2, 1 - v, v / 2]) for v in (_VARIANCES[kernel_x], _VARIANCES[kernel_y])]
     return np.asarray(cv2.sepFilter2D(pixels, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
-
-
-def _reduce(pixels: Pixels, block_x: int, block_y: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    padded = cv2.copyMakeBorder(pixels, 0, -height % block_y, 0, -width % block_x, cv2.BORDER_REPLICATE)
-    size = (padded.shape[1] // block_x, padded.shape[0] // block_y)
-    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _scale(x: float, y: float) -> Matrix:

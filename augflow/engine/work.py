@@ -77,12 +77,14 @@ class Maker:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NOT_ITS_FAULT:
                 raise error.__cause__ from None
             return _aside(error.kind, error.detail)
-        parents = [{"key": told(sample), "sha256": hashlib.sha256(data).hexdigest(), "role": "source"}]
+        given = hashlib.sha256(data).hexdigest()
+        parents = [{"key": told(sample), "sha256": given, "role": "source"}]
         records, outputs = [], []
         try:
             for finished in self._finish(unit, copies, opened, data):
                 for made, record in finished:
-                    record |= {"size": len(made), "sha256": hashlib.sha256(made).hexdigest(), "parents": parents}
+                    digest = given if made is data else hashlib.sha256(made).hexdigest()
+                    record |= {"size": len(made), "sha256": digest, "parents": parents}
                     self.sink.put(record["path"], made)
                     outputs.append((record["path"], len(made)))
                     records.append(_encode(record))

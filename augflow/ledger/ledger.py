@@ -25,6 +25,13 @@ FORMAT = "1"
 _ROWS = 65_536
 
 
+def warm_up() -> None:
+    """Import what reads and writes ledgers, which takes a tenth of a second."""
+    import pyarrow.compute
+    import pyarrow.json
+    import pyarrow.parquet  # noqa: F401
+
+
 def schema() -> pa.Schema:
     """Columns of the ledger."""
     import pyarrow as pa
