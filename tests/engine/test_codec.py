@@ -423,7 +423,10 @@ def test_a_damaged_second_directory_is_told() -> None:
 @pytest.mark.parametrize(("width", "height"), [(641, 487), (640, 480)])
 @pytest.mark.parametrize("gray", [False, True])
 def test_decoding_at_a_smaller_scale_moves_nothing(width: int, height: int, orientation: int, gray: bool) -> None:
-    """A steep slope: a shift by a pixel of the file would change it by a level or more."""
+    """A steep slope: a shift by a pixel of the file would change it by a level or more.
+
+    At the corners, which a turn fills with mirrored pixels, a mirror lies between larger pixels where less is decoded.
+    """
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     waves = [128 + 120 * np.sin(x / 50 + phase) * np.cos(y / 40) for phase in (0, 1, 2)]
     image = Pillow.fromarray(np.round(np.stack(waves, axis=-1)).astype(np.uint8))
@@ -434,7 +437,9 @@ def test_decoding_at_a_smaller_scale_moves_nothing(width: int, height: int, orie
         photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
         made = colours(warp(photograph, matrix, Size(side, side))).astype(float)
         exact = colours(warp(Photograph(opened.whole()), matrix, Size(side, side))).astype(float)
-        assert abs(made - exact).max() <= 3, side
+        edge = -(-side // 10)
+        assert abs(made - exact)[edge:-edge, edge:-edge].max() <= 3, side
+        assert abs(made - exact).max() <= 12, side
         assert abs((made - exact).mean()) < 0.5
 
 

@@ -335,7 +335,7 @@ def mosaic() -> Pixels:
     return np.concatenate([np.concatenate(tiles[row : row + 3], axis=1) for row in (0, 3, 6)])
 
 
-@pytest.mark.parametrize("reduction", [5.0, 7.0, 9.0, 13.0])
+@pytest.mark.parametrize("reduction", [5.0, 9.0, 13.0, 26.0])
 def test_large_reductions_stay_near_also_where_less_is_decoded(reduction: float) -> None:
     opened = open_image(encode(mosaic(), Render(quality=95)), 1_000_000)
     pixels, size = opened.whole(), opened.size
@@ -347,8 +347,9 @@ def test_large_reductions_stay_near_also_where_less_is_decoded(reduction: float)
         warp(photo, matrix, render.target(size))[2:-2, 2:-2, :3] for photo in (Photograph(pixels), smaller)
     )
     figures = f"{psnr(whole, exact):.1f} dB; decoded at 1/{smaller.reduction}: {psnr(reduced, exact):.1f} dB"
-    assert psnr(whole, exact) > 43, figures
-    assert psnr(reduced, exact) > psnr(whole, exact) - 0.5, figures
+    assert smaller.reduction == {5.0: 1, 9.0: 1, 13.0: 2, 26.0: 4}[reduction], figures
+    assert psnr(whole, exact) > 45, figures
+    assert psnr(reduced, exact) > 43, figures
 
 
 # Extremes.
