@@ -9,6 +9,7 @@ trusted is refused with an `ImageError`.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ from PIL import ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from augflow.engine.render import Render
+from augflow.engine.time_limit import NONE, TimeLimit
 from augflow.errors import ImageError
 from augflow.transform import Pixels, Size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _MOST_SCANS = 100
+"""Encoders write a dozen. What has more is refused at once, not after `source.decode_timeout` for each such file."""
 _ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -58,13 +61,16 @@ def probe(data: bytes, max_pixels: int) -> Header:
         return Header(_format(image), (image.height, image.width), image.mode)
 
 
-def decode(data: bytes, max_pixels: int) -> Decoded:
+def decode(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Decoded:
     """Decode a whole file.
+
+    Args:
+        limit: ends this process where decoding takes longer.
 
     Raises:
         ImageError: as `probe`, and where anything in the data is missing or damaged.
     """
-    opened = open_image(data, max_pixels)
+    opened = open_image(data, max_pixels, limit)
     return Decoded(opened.whole(), opened.format, opened.notes)
 
 
@@ -101,19 +107,22 @@ class Opened:
             self.whole()
 
 
-def open_image(data: bytes, max_pixels: int) -> Opened:
-    """Read the header, and decode at once what has no quick header.
+def open_image(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Opened:
+    """Read the header, and decode at once what has no quick header; `limit` is that of `decode`.
 
     Raises:
         ImageError: as `probe`; for what is no plain JPEG also as `decode`.
     """
-    opened = _open_jpeg(data, max_pixels) if data[:3] == b"\xff\xd8\xff" else None
-    return opened or _open_with_pillow(data, max_pixels)
+    opened = _open_jpeg(data, max_pixels, limit) if data[:3] == b"\xff\xd8\xff" else None
+    if opened is None:
+        with limit:
+            opened = _open_with_pillow(data, max_pixels)
+    return opened
 
 
-def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
+def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     """Open the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
-    if data.count(b"\xff\xda") > _MOST_SCANS:
+    if data.count(b"\xff\xda") > _MOST_SCANS < _scans(data):
         raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -128,7 +137,9 @@ def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
     def load(reduction: int) -> Pixels:
         try:
             sides = (0, 0) if reduction == 1 else (-(-height // reduction), -(-width // reduction))
-            image = simplejpeg.decode_jpeg(data, "GRAY" if gray else "RGBX", min_height=sides[0], min_width=sides[1])
+            space = "GRAY" if gray else "RGBX"
+            with limit:
+                image = simplejpeg.decode_jpeg(data, space, min_height=sides[0], min_width=sides[1])
         except Exception as error:
             raise ImageError("damaged", f"JPEG: {error}") from error
         return _orient(image[..., 0] if gray else image, turned)
@@ -138,6 +149,19 @@ def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
     # Mirrored, a last block that the side does not fill would come first and move all the others.
     aligned = turned in (1, 5) or height % 8 == width % 8 == 0
     return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
+
+
+def _scans(data: bytes) -> int:
+    """Count the scans of the first picture; what follows its end may be a film of many megabytes."""
+    found, place = 0, 2
+    while (marker := _MARKER.search(data, place)) and marker[0][1] != _END:
+        found += marker[0][1] == _SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return found
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_SCAN, _END = 0xDA, 0xD9
 
 
 def _orientation(data: bytes) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from augflow.errors import SourceError, nearest
-from augflow.source import Aside, Sample, name_some
+from augflow.source import DECODE_TIMEOUT, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
 from augflow.source.rows import Torn, columns, rows
 
@@ -52,6 +52,7 @@ class TableSource:
             two splits. A sample whose group column is empty is a group of its own.
         outside: whether paths may lead out of the root. Links below it are followed in any case.
         max_pixels: larger images are set aside before they are decoded.
+        decode_timeout: an image that takes more seconds of processor time to decode is set aside.
 
     Raises:
         SourceError: there is no such table, root or column.
@@ -70,6 +71,7 @@ class TableSource:
         group_by: str | None = None,
         outside: bool = False,
         max_pixels: int = 100_000_000,
+        decode_timeout: float = DECODE_TIMEOUT,
     ) -> None:
         self.table = Path(table)
         if not self.table.is_file():
@@ -78,6 +80,7 @@ class TableSource:
         if not self._root.is_dir():
             raise SourceError(f"source.root: there is no folder {self._root.absolute()}.")
         self.max_pixels = max_pixels
+        self.decode_timeout = decode_timeout
         if not isinstance(outside, bool):
             raise SourceError(f"source.outside: {outside!r} is neither true nor false.")
         self.splits = read_splits("train" if split is None else split, others)

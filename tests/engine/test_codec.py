@@ -27,6 +27,7 @@ from augflow.errors import ImageError
 from augflow.source.finds import draw_image
 from augflow.transform import Pixels, Size
 from augflow.transforms.geometry import Rotate
+from tests.bad_input.jpeg import many_scans
 
 MOST = 1_000_000
 ORIENTATIONS = range(1, 9)
@@ -384,6 +385,16 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
     data = save(picture(), "JPEG", progressive=True)
     start, end = data.rindex(b"\xff\xda"), len(data) - 2
     assert refused(data[:end] + data[start:end] * 150 + data[end:]) == "too many scans"
+
+
+@pytest.mark.parametrize("scans", [100, 101])
+def test_scans_are_those_of_the_picture_not_of_what_follows_it(scans: int) -> None:
+    """Phones append a film to a photograph, and its bytes hold the marker of a scan by chance."""
+    data = many_scans(scans)
+    if scans > 100:
+        assert refused(data, 3_000_000) == "too many scans"
+    else:
+        assert decode(data + b"\xff\xda\0\0film" * 300, 3_000_000).pixels.shape == (1208, 1736)
 
 
 @pytest.mark.parametrize("name", ALL)
