@@ -16,7 +16,7 @@ LAYERS = (
     "draw kinds config.strict config.usage",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
-    "recipe.preserve engine.time_limit engine.wholeness",
+    "recipe.preserve plan.weighting engine.time_limit engine.wholeness",
     "recipe.reader recipe.json_schema engine.sampling",
     "engine.canvas",
     "engine.chain engine.codec",

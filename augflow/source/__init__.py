@@ -16,6 +16,8 @@ class Sample(NamedTuple):
     key: str
     split: str | None = None
     group: str | None = None
+    weight: float = 1.0
+    """How often it is copied, beside others of its class."""
 
 
 class Splits(NamedTuple):
