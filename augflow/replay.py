@@ -25,13 +25,14 @@ from augflow.engine.chain import Drawn, finish
 from augflow.engine.codec import decode, encode, open_image
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
+from augflow.engine.time_limit import TimeLimit, reason
 from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
 from augflow.ledger.versions import versions
 from augflow.registry import Registry
 from augflow.schema import check, construct
-from augflow.source import Source, open_source
+from augflow.source import Source, decode_timeout, open_source
 from augflow.transform import Pixels
 
 REPLAYER = "augflow.replay:Replayer"
@@ -116,7 +117,8 @@ def replay(
         items = families(records or dataset.records())
         for (_, family), verdicts in open_executor(executor or {}).run(Work(REPLAYER, spec), items):
             if isinstance(verdicts, Lost):
-                verdicts = [Verdict(record["path"], "failed", verdicts.why) for record in family]
+                _, why = reason(verdicts, decode_timeout(opened))
+                verdicts = [Verdict(record["path"], "failed", why) for record in family]
             outcome.outputs += len(verdicts)
             outcome.counts.update(verdict.kind for verdict in verdicts)
             outcome.differing += [verdict for verdict in verdicts if verdict.kind != "equal"]
@@ -207,6 +209,7 @@ class Replayer:
         self.root = Path(spec["root"])
         self.to = None if spec["to"] is None else Path(spec["to"])
         self.source = open_source(spec["source"])
+        self.limit = TimeLimit(decode_timeout(self.source))
         self.registry = Registry(spec["plugins"])
         self._built: dict[tuple[str, str], Any] = {}
 
@@ -216,7 +219,7 @@ class Replayer:
             data = read_sample(self.source, key)
         except ImageError as error:
             return [Verdict(record["path"], "source missing", f"{key}: {error}") for record in records]
-        sample = _Sample(data, self.source.max_pixels)
+        sample = _Sample(data, self.source.max_pixels, self.limit)
         return [self._judge(record, sample) for record in records]
 
     def _judge(self, record: Record, sample: _Sample) -> Verdict:
@@ -281,7 +284,7 @@ class Replayer:
 
     def _measure(self, record: Record, file: bytes, made: bytes) -> Verdict:
         path, since = record["path"], self._since(record)
-        then, now = (decode(data, self.source.max_pixels).pixels for data in (file, made))
+        then, now = (decode(data, self.source.max_pixels, self.limit).pixels for data in (file, made))
         if then.shape != now.shape:
             return Verdict(path, "pixels differ", f"{since}{_shape(then)} then, {_shape(now)} now")
         if then.ndim == 3:
@@ -306,14 +309,15 @@ class Replayer:
 class _Sample:
     """A sample's bytes, decoded when the first output needs it."""
 
-    def __init__(self, data: bytes, max_pixels: int) -> None:
+    def __init__(self, data: bytes, max_pixels: int, limit: TimeLimit) -> None:
         self.data = data
         self.sha256 = hashlib.sha256(data).hexdigest()
         self._max_pixels = max_pixels
+        self._limit = limit
 
     @cached_property
     def photograph(self) -> Photograph:
-        opened = open_image(self.data, self._max_pixels)
+        opened = open_image(self.data, self._max_pixels, self._limit)
         return Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
 
 

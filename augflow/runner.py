@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augflow.engine.chain import Chain
+from augflow.engine.time_limit import reason
 from augflow.errors import SinkError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger import account, ledger
@@ -26,7 +27,7 @@ from augflow.registry import Registry
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, FolderSink
 from augflow.sink.whole import settle_all
-from augflow.source import Aside, Source, open_source, splits_of
+from augflow.source import Aside, Source, decode_timeout, open_source, splits_of
 
 MAKER = "augflow.engine.work:Maker"
 Order = tuple[str, str, tuple[int, ...], str | None, str | None]
@@ -205,7 +206,7 @@ class _Run:
         skip = stock.kept | stock.blocked | self.made
         for order, made in self.executor.run(self.work, self._orders(plan, skip)):
             if isinstance(made, Lost):
-                self._set_aside(order, "worker died", made.why)
+                self._set_aside(order, *reason(made, decode_timeout(self.source)))
             elif made.kind:
                 self._set_aside(order, made.kind, made.detail)
             else:

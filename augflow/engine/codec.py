@@ -8,10 +8,11 @@ trusted is refused with an `ImageError`.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,14 @@ from PIL import ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from augflow.engine.render import Render
+from augflow.engine.time_limit import NONE, TimeLimit
+from augflow.engine.wholeness import demand_whole
 from augflow.errors import ImageError
 from augflow.transform import Pixels, Size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _MOST_SCANS = 100
+"""Encoders write a dozen. What has more is refused at once, not after `source.decode_timeout` for each such file."""
 _ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -58,13 +62,16 @@ def probe(data: bytes, max_pixels: int) -> Header:
         return Header(_format(image), (image.height, image.width), image.mode)
 
 
-def decode(data: bytes, max_pixels: int) -> Decoded:
+def decode(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Decoded:
     """Decode a whole file.
+
+    Args:
+        limit: ends this process where decoding takes longer.
 
     Raises:
         ImageError: as `probe`, and where anything in the data is missing or damaged.
     """
-    opened = open_image(data, max_pixels)
+    opened = open_image(data, max_pixels, limit)
     return Decoded(opened.whole(), opened.format, opened.notes)
 
 
@@ -101,34 +108,40 @@ class Opened:
             self.whole()
 
 
-def open_image(data: bytes, max_pixels: int) -> Opened:
-    """Read the header, and decode at once what has no quick header.
+def open_image(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Opened:
+    """Read the header, and decode at once what has no quick header; `limit` is that of `decode`.
 
     Raises:
         ImageError: as `probe`; for what is no plain JPEG also as `decode`.
     """
-    opened = _open_jpeg(data, max_pixels) if data[:3] == b"\xff\xd8\xff" else None
-    return opened or _open_with_pillow(data, max_pixels)
+    opened = _open_jpeg(data, max_pixels, limit) if data[:3] == b"\xff\xd8\xff" else None
+    if opened is None:
+        with limit:
+            opened = _open_with_pillow(data, max_pixels)
+    return opened
 
 
-def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
+def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     """Open the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
-    if data.count(b"\xff\xda") > _MOST_SCANS:
+    if data.count(b"\xff\xda") > _MOST_SCANS < _scans(data):
         raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except Exception as error:
         raise ImageError("damaged", f"JPEG: {error}") from error
-    if space not in ("YCbCr", "RGB", "Gray"):
-        return None
     _limit(height, width, max_pixels)
+    if space not in ("YCbCr", "RGB", "Gray"):
+        _demand_sound(data, limit)
+        return None
     turned = _orientation(data) if b"Exif\0\0" in data[:65_536] else 1
     gray = space == "Gray"
 
     def load(reduction: int) -> Pixels:
         try:
             sides = (0, 0) if reduction == 1 else (-(-height // reduction), -(-width // reduction))
-            image = simplejpeg.decode_jpeg(data, "GRAY" if gray else "RGBX", min_height=sides[0], min_width=sides[1])
+            space = "GRAY" if gray else "RGBX"
+            with limit:
+                image = simplejpeg.decode_jpeg(data, space, min_height=sides[0], min_width=sides[1])
         except Exception as error:
             raise ImageError("damaged", f"JPEG: {error}") from error
         return _orient(image[..., 0] if gray else image, turned)
@@ -138,6 +151,28 @@ def _open_jpeg(data: bytes, max_pixels: int) -> Opened | None:
     # Mirrored, a last block that the side does not fill would come first and move all the others.
     aligned = turned in (1, 5) or height % 8 == width % 8 == 0
     return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
+
+
+def _demand_sound(data: bytes, limit: TimeLimit) -> None:
+    """Decode for nothing but the faults of which Pillow says nothing."""
+    try:
+        with limit:
+            simplejpeg.decode_jpeg(data, "CMYK")
+    except Exception as error:
+        raise ImageError("damaged", f"JPEG: {error}") from error
+
+
+def _scans(data: bytes) -> int:
+    """Count the scans of the first picture; what follows its end may be a film of many megabytes."""
+    found, place = 0, 2
+    while (marker := _MARKER.search(data, place)) and marker[0][1] != _END:
+        found += marker[0][1] == _SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return found
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_SCAN, _END = 0xDA, 0xD9
 
 
 def _orientation(data: bytes) -> int:
@@ -167,13 +202,37 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
         with _quiet():
             image = Pillow.open(io.BytesIO(data), formats=list(FORMATS))
     except UnidentifiedImageError as error:
-        raise ImageError("not an image", f"no {', '.join(FORMATS)} begins like this") from error
-    except Pillow.DecompressionBombError as error:
-        raise ImageError("too large", str(error)) from error
+        raise _unidentified(data) from error
     except Exception as error:
         raise ImageError("damaged", f"{type(error).__name__}: {error}") from error
     _limit(image.height, image.width, max_pixels)
     return image
+
+
+def _unidentified(data: bytes) -> ImageError:
+    """Why Pillow knows nothing of a file."""
+    known = next((name for name, mark in _MARKS if mark.match(data)), None)
+    if known is None:
+        return ImageError("not an image", f"no {', '.join(FORMATS)} begins like this")
+    with contextlib.suppress(Exception), _quiet():
+        try:
+            TiffImageFile(io.BytesIO(data))
+        except SyntaxError as error:
+            if known == "TIFF" and "unknown pixel mode" in str(error):
+                return ImageError("unsupported", "a TIFF of values that are not read, such as floating-point colour")
+    return ImageError("damaged", f"it begins like a {known}, and its header makes no sense")
+
+
+_MARKS = [
+    (name, re.compile(mark, re.DOTALL))
+    for name, mark in {
+        "JPEG": rb"\xff\xd8\xff",
+        "PNG": rb"\x89PNG\r\n\x1a\n",
+        "WEBP": rb"RIFF....WEBP",
+        "TIFF": rb"II[*+]\0|MM\0[*+]",
+        "GIF": rb"GIF8[79]a",
+    }.items()
+]
 
 
 def _format(image: Pillow.Image) -> str:
@@ -189,11 +248,14 @@ def _limit(height: int, width: int, max_pixels: int) -> None:
 
 def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
     with _open(data, max_pixels) as image, _quiet():
+        demand_whole(data)
         name, notes = _format(image), []
         try:
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and name != "JPEG":
                 notes.append(f"first of {frames} frames")
+                if isinstance(image, TiffImageFile):
+                    _demand_pages(image, frames, len(data))
             turned, bits = image.getexif().get(0x0112, 1), _bits(image, data)
             image.load()
             if turned in range(2, 9):
@@ -208,12 +270,30 @@ def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
     return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels)
 
 
-@contextmanager
+def _demand_pages(image: TiffImageFile, pages: int, size: int) -> None:
+    """See whether the pages behind the first lie within the file."""
+    for page in range(1, pages):
+        image.seek(page)
+        for starts, lengths in (("StripOffsets", "StripByteCounts"), ("TileOffsets", "TileByteCounts")):
+            places = (image.tag_v2.get(_TIFF_TAGS[name], ()) for name in (starts, lengths))
+            if any(start + length > size for start, length in zip(*places, strict=False)):
+                raise ImageError("damaged", f"TIFF: page {page + 1} ends behind the end of the file")
+    image.seek(0)
+
+
+_TIFF_TAGS = {"StripOffsets": 273, "StripByteCounts": 279, "TileOffsets": 324, "TileByteCounts": 325}
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What Pillow only warns of is either refused here or does no harm."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """What Pillow only warns of is either refused here or does no harm, and `max_pixels` is the only limit."""
+    limit, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Pillow.MAX_IMAGE_PIXELS = limit
 
 
 def _bits(image: Pillow.Image, data: bytes) -> int:
@@ -228,36 +308,55 @@ def _convert(image: Pillow.Image, bits: int, notes: list[str]) -> Pixels:
     if mode == "F":
         raise ImageError("unsupported", "floating-point pixels have no agreed range")
     if mode in ("I", "I;16", "I;16B", "I;16L"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65_535:
-            raise ImageError("unsupported", "32-bit pixels have no agreed range")
         notes.append("16 bits reduced to 8")
-        return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+        return _by_strips(image, 1, _reduce)
     if bits == 16:
         notes.append("16 bits reduced to 8")
     if mode in _ALPHA or "transparency" in image.info:
         notes.append("alpha laid over white")
-        return _flatten(image, gray=mode in ("LA", "La", "L"))
+        gray = mode in ("LA", "La", "L")
+        return _by_strips(image, 1 if gray else 4, lambda strip: _flatten(strip, gray))
     if mode in ("L", "1"):
-        return np.asarray(image.convert("L"), dtype=np.uint8)
+        return _by_strips(image, 1, lambda strip: np.asarray(strip.convert("L")))
     if mode != "RGB":
         notes.append(f"{_SPACES.get(mode, mode)} converted to RGB")
-    return _padded(image.convert("RGB"))
+    return _by_strips(image, 4, lambda strip: _padded(strip.convert("RGB")))
 
 
 _SPACES = {"P": "palette", "YCbCr": "YCbCr", "CMYK": "CMYK", "LAB": "Lab", "HSV": "HSV"}
+
+
+def _by_strips(image: Pillow.Image, channels: int, convert: Callable[[Pillow.Image], Pixels]) -> Pixels:
+    """Convert some rows at a time: whole copies of a large picture take more memory than the picture itself."""
+    width, height = image.size
+    made = np.empty((height, width, channels)[: 2 if channels == 1 else 3], np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        made[top:bottom] = convert(image if rows >= height else image.crop((0, top, width, bottom)))
+    return made
+
+
+_STRIP = 4_000_000
+
+
+def _reduce(image: Pillow.Image) -> Pixels:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65_535:
+        raise ImageError("unsupported", "32-bit pixels have no agreed range")
+    return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
 
 
 def _flatten(image: Pillow.Image, gray: bool) -> Pixels:
     whole = image.convert("RGBA")
     white = Pillow.new("RGBA", whole.size, (255, 255, 255, 255))
     white.alpha_composite(whole)
-    return np.asarray(white.convert("L"), dtype=np.uint8) if gray else _padded(white.convert("RGB"))
+    return np.asarray(white.convert("L")) if gray else _padded(white.convert("RGB"))
 
 
 def _padded(image: Pillow.Image) -> Pixels:
     """RGB with a spare byte for each pixel, as the engine likes it."""
-    return np.array(image.convert("RGBA"), dtype=np.uint8)
+    return np.asarray(image.convert("RGBA"))
 
 
 def encode(pixels: Pixels, render: Render) -> bytes:

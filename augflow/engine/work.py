@@ -19,12 +19,13 @@ from augflow.draw import Streams
 from augflow.engine.chain import Chain, Drawn, finish
 from augflow.engine.codec import Opened, encode, open_image
 from augflow.engine.sampling import Photograph
+from augflow.engine.time_limit import TimeLimit
 from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.plan import ORIGINAL, Namer, Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
-from augflow.source import open_source, splits_of, told
+from augflow.source import decode_timeout, open_source, splits_of, told
 from augflow.transform import Pixels
 
 
@@ -54,6 +55,7 @@ class Maker:
         _keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
+        self.limit = TimeLimit(decode_timeout(self.source))
         self.sink = open_sink(spec["sink"])
         registry = Registry(spec["plugins"])
         self.chains = {name: Chain(name, steps, registry) for name, steps in self.recipe.chains.items()}
@@ -70,7 +72,7 @@ class Maker:
         unit = Unit(label, sample, copies[0], copies[-1] + 1, split, group)
         try:
             data = self.source.read(sample)
-            opened = open_image(data, self.source.max_pixels)
+            opened = open_image(data, self.source.max_pixels, self.limit)
             if copies == (ORIGINAL,) and self.namer.verbatim(unit, ORIGINAL):
                 opened.check()
         except ImageError as error:

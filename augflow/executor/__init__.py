@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -17,10 +18,16 @@ class Work(NamedTuple):
     spec: Mapping[str, Any]
 
 
+SPENT = int(signal.SIGPROF)
+"""The signal that ends a worker whose item has used up the processor time that it set itself."""
+
+
 class Lost(NamedTuple):
-    """An item whose worker died of it, alone and twice."""
+    """An item whose worker died of it: alone and twice, or alone and by the signal `SPENT`."""
 
     why: str
+    signal: int = 0
+    """The one that ended the worker, where the executor knows it."""
 
 
 class Executor(Protocol):

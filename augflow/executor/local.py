@@ -1,7 +1,7 @@
 """Processes on this machine.
 
 When a worker dies, the pool is built anew and what was under way runs again, an item at a time: the one that
-kills its worker twice is given up, all others are done.
+kills its worker twice, or uses up its time, is given up, all others are done.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from augflow.errors import PluginError, SurroundingsError
-from augflow.executor import Lost, Work, forkserver, load
+from augflow.executor import SPENT, Lost, Work, forkserver, load
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -53,7 +53,7 @@ class LocalExecutor:
         yield from self._alone(work, suspects)
 
     def _alone(self, work: Work, suspects: list[Any]) -> Iterator[tuple[Any, Any]]:
-        """Run items one by one; give up the one that costs its worker's life, or does not end, twice."""
+        """Run items one by one; give up the one that costs its worker's life, or does not end, twice; or is `SPENT`."""
         waiting = [(item, 1) for item in reversed(suspects)]
         while waiting:
             singles = ([item] for item, _ in reversed(waiting))
@@ -62,15 +62,17 @@ class LocalExecutor:
                 try:
                     result = next(rounds)
                 except StopIteration as stop:
-                    lost, why = stop.value
+                    under_way, lost = stop.value
                     break
                 waiting.pop()
                 yield result
-            if lost:
+            if under_way:
                 item, tries = waiting.pop()
-                if tries == 2:
+                if lost.signal == SPENT:
+                    yield item, lost
+                elif tries == 2:
                     self._demand_life(work)
-                    yield item, Lost(why)
+                    yield item, lost
                 else:
                     waiting.append((item, tries + 1))
 
@@ -81,7 +83,7 @@ class LocalExecutor:
             while True:
                 next(rounds)
         except StopIteration as stop:
-            if stop.value[1]:
+            if stop.value[1].why:
                 raise SurroundingsError(
                     "Workers die as soon as they begin: there may be too little memory, or too few processes or files "
                     "allowed. What was made so far is kept; the same command goes on from there."
@@ -89,7 +91,7 @@ class LocalExecutor:
 
     def _rounds(
         self, work: Work, batches: Iterator[list[Any]], window: int
-    ) -> Generator[tuple[Any, Any], None, tuple[list[Any], str]]:
+    ) -> Generator[tuple[Any, Any], None, tuple[list[Any], Lost]]:
         """Run batches until there are none left, or a worker dies or hangs; return what was under way then, and why."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
         batch: list[Any] = []
@@ -102,16 +104,15 @@ class LocalExecutor:
                     batch = []
                 if not under_way:
                     well = True
-                    return [], ""
+                    return [], Lost("")
                 done, _ = wait(under_way, timeout=self.task_timeout, return_when=FIRST_COMPLETED)
                 if not done:
-                    return _flat(under_way), f"no end after {self.task_timeout:g} s"
+                    return _flat(under_way), Lost(f"no end after {self.task_timeout:g} s")
                 for future in done:
                     results = future.result()
                     yield from zip(under_way.pop(future), results, strict=True)
         except BrokenProcessPool:
-            # A pool may also break between two results: what was just being handed out is in the batch.
-            return [*_flat(under_way), *batch], "the worker died"
+            processes = list((pool._processes or {}).values())
         finally:
             if not well:
                 for process in list((pool._processes or {}).values()):
@@ -119,11 +120,21 @@ class LocalExecutor:
                 # Of one killed while it told its results half a message is left; without a writer its reader gives up.
                 pool._result_queue._writer.close()  # type: ignore[attr-defined]
             pool.shutdown(wait=True, cancel_futures=True)
+        # A pool may also break between two results: what was just being handed out is in the batch.
+        return [*_flat(under_way), *batch], _death(processes)
 
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
         forkserver.start([work.entry.partition(":")[0]])
         context = multiprocessing.get_context("forkserver")
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
+
+
+def _death(processes: list[Any]) -> Lost:
+    """How the worker died that broke a pool; known for sure where it was the only one."""
+    number = max((-(process.exitcode or 0) for process in processes), default=0)
+    if number <= 0:
+        return Lost("the worker died")
+    return Lost(f"the worker died of {signal.Signals(number).name}", number)
 
 
 def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:

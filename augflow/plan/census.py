@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from array import array
 from collections import Counter
@@ -94,6 +95,8 @@ class Census:
     """The split that all these are of, where the source has splits."""
     groups: dict[str, Groups] = field(default_factory=dict)
     """Class → the group of each of its samples, where samples have groups."""
+    weights: dict[str, array[float]] = field(default_factory=dict)
+    """Class → the weight of each of its samples, where any is not 1."""
     others: dict[str, Census] = field(default_factory=dict)
     """Split → its samples, which go into the sink as they are."""
     left_out: dict[str, Counter[str]] = field(default_factory=dict)
@@ -122,6 +125,8 @@ class Census:
     def notes(self) -> list[str]:
         """What a person should know of the listing though nothing is wrong, in whole sentences."""
         notes = [sentence.format(self.noted[kind]) for kind, sentence in _NOTES.items() if self.noted[kind]]
+        if self.weights:
+            notes.append(f"Samples are copied by their weights, in {len(self.weights)} of {len(self.classes)} classes.")
         for labels in _alike([*self.classes]):
             notes.append(f"Class names that differ only in case or accents: {', '.join(map(repr, labels))}.")
         return notes
@@ -160,7 +165,7 @@ def take_census(
     count = 0
     for item in source.scan():
         if isinstance(item, Sample):
-            label, key, split, group = item
+            label, key, split, group, weight = item
             part = census
             if split is not None:
                 groups.keep_together(group, split)
@@ -175,6 +180,8 @@ def take_census(
             if key not in without:
                 if group is not None or part.groups:
                     groups.append(part, label, group)
+                if part is census and (weight != 1 or label in part.weights):
+                    _append_weight(part, label, weight)
                 part.classes[label].append(key)
             count += part is census
             if seen and count % 1000 == 0:
@@ -192,6 +199,13 @@ def take_census(
         )
     census.aside.sort()
     return census
+
+
+def _append_weight(part: Census, label: str, weight: float) -> None:
+    """Append the weight of a sample that is about to be appended to its class."""
+    row = part.weights.setdefault(label, array("d"))
+    row.extend(itertools.repeat(1.0, len(part.classes[label]) - len(row)))
+    row.append(weight)
 
 
 def _demand_apart(labels: Iterable[str]) -> None:

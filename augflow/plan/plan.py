@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from augflow.draw import Streams, digest
 from augflow.errors import RecipeError, nearest
 from augflow.plan.census import Census, Keys
+from augflow.plan.weighting import share
 from augflow.recipe.recipe import Recipe, Rule
 from augflow.source import Splits, told
 
@@ -57,6 +58,10 @@ class ClassPlan:
     """How many originals go into the result."""
     copies: int
     """How many copies are to be made."""
+    shares: NDArray[np.int64] | None = field(default=None, compare=False)
+    """Copies that each sample makes, in their order in the census, where they have weights."""
+    copied: int = -1
+    """How many samples may be copied: those whose weight is not 0."""
 
     @property
     def result(self) -> int:
@@ -71,8 +76,10 @@ class ClassPlan:
         """Why the class falls short, or holds more than its target; empty where it does neither."""
         if self.shortfall and not self.has:
             return "it has no usable sample"
+        if self.shortfall and not self.copied:
+            return f"all of its {self.has} samples have the weight 0"
         if self.shortfall:
-            return f"max_copies={self.rule.max_copies} for each of {self.has} samples"
+            return f"max_copies={self.rule.max_copies} for each of {self.copied} samples"
         if self.result > self.target:
             return "surplus=keep"
         return ""
@@ -82,6 +89,8 @@ class ClassPlan:
         """The fewest and the most copies of one sample."""
         if not self.has:
             return 0, 0
+        if self.shares is not None:
+            return int(self.shares.min()), int(self.shares.max())
         return self.copies // self.has, -(-self.copies // self.has)
 
 
@@ -115,8 +124,18 @@ class Plan:
             originals = min(has, target)
         else:
             originals = has
-        copies = min(max(0, target - originals), has * rule.max_copies)
-        return ClassPlan(label, rule, has, target, originals, copies)
+        weights = self._census.weights.get(label)
+        if weights is None:
+            copies = min(max(0, target - originals), has * rule.max_copies)
+            return ClassPlan(label, rule, has, target, originals, copies, copied=has)
+        weighed = np.ones(has)
+        weighed[: len(weights)] = weights
+        copied = int((weighed > 0).sum())
+        copies = min(max(0, target - originals), copied * rule.max_copies)
+        order = self._order(self.split, label, self._census.classes[label])
+        shares = np.empty(has, np.int64)
+        shares[order] = share(copies, weighed[order], rule.max_copies)
+        return ClassPlan(label, rule, has, target, originals, copies, shares, copied)
 
     @property
     def split(self) -> str | None:
@@ -162,7 +181,7 @@ class Plan:
         first = ORIGINAL + 1 if self.recipe.originals == "omit" else ORIGINAL
         split, groups = self.split, self._census.groups.get(plan.label)
         for place, index in enumerate(self._order(split, plan.label, keys)):
-            end = 1 + rounds + (place < further)
+            end = 1 + (rounds + (place < further) if plan.shares is None else int(plan.shares[index]))
             start = first if place < plan.originals or first else ORIGINAL + 1
             if start < end:
                 yield Unit(plan.label, keys[index], start, end, split, groups[index] if groups else None)

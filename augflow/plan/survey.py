@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from augflow.engine.codec import decode, probe
+from augflow.engine.time_limit import TimeLimit, reason
 from augflow.errors import ImageError
 from augflow.executor import Lost, Work, open_executor
 from augflow.plan.census import Census, Keys
 from augflow.plan.plan import Plan
-from augflow.source import Aside, Sample, Source, open_source
+from augflow.source import Aside, Sample, Source, decode_timeout, open_source
 
 DECODER = "augflow.plan.survey:Decoder"
 
@@ -86,10 +87,11 @@ class Decoder:
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.source = open_source(spec["source"])
+        self.limit = TimeLimit(decode_timeout(self.source))
 
     def __call__(self, key: str) -> Look:
         def look(data: bytes) -> Look:
-            decoded = decode(data, self.source.max_pixels)
+            decoded = decode(data, self.source.max_pixels, self.limit)
             height, width = decoded.pixels.shape[:2]
             digest = int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
             return Look(decoded.format, height, width, len(data), decoded.notes, digest)
@@ -114,6 +116,7 @@ def decode_all(
     survey = Survey({label: ClassSurvey() for label in census.classes}, list(census.aside), census.split)
     samples = {}
     contents = _Contents()
+    timeout = decode_timeout(open_source(source))
 
     def keys() -> Iterator[str]:
         for sample in census.samples():
@@ -121,7 +124,9 @@ def decode_all(
             yield sample.key
 
     for key, look in open_executor(executor).run(Work(DECODER, {"source": dict(source)}), keys()):
-        look = Look(kind="worker died", detail=look.why) if isinstance(look, Lost) else look
+        if isinstance(look, Lost):
+            kind, detail = reason(look, timeout)
+            look = Look(kind=kind, detail=detail)
         sample = samples.pop(key)
         survey.add(sample, look)
         contents.add(sample, look)

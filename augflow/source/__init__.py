@@ -16,6 +16,8 @@ class Sample(NamedTuple):
     key: str
     split: str | None = None
     group: str | None = None
+    weight: float = 1.0
+    """How often it is copied, beside others of its class."""
 
 
 class Splits(NamedTuple):
@@ -66,7 +68,8 @@ def name_some(splits: Mapping[str, Iterable[str]], most: int = 10) -> str:
 class Source(Protocol):
     """Lists samples and reads them; built again from its settings in every process.
 
-    One whose samples have splits tells by an attribute `splits` (`Splits`) which of them is augmented.
+    One whose samples have splits tells by an attribute `splits` (`Splits`) which of them is augmented; one whose images
+    may take longer to decode than others, or less long, by an attribute `decode_timeout` in seconds.
     """
 
     max_pixels: int
@@ -101,6 +104,16 @@ def splits_of(source: Source) -> Splits | None:
     return splits
 
 
+DECODE_TIMEOUT = 30.0
+"""Seconds of processor time, unless a source says otherwise; 100 million pixels take about five."""
+
+
+def decode_timeout(source: Source) -> float:
+    """How long decoding one image of a source may take."""
+    seconds: float = getattr(source, "decode_timeout", DECODE_TIMEOUT)
+    return seconds
+
+
 def open_source(settings: Mapping[str, Any]) -> Source:
     """Open the source that `settings` names by `kind`; its other keys are arguments.
 
@@ -110,4 +123,6 @@ def open_source(settings: Mapping[str, Any]) -> Source:
     opened: Source = build("source", settings, BUILT_IN, SourceError)
     if opened.max_pixels < 1:
         raise SourceError(f"source.max_pixels: {opened.max_pixels} leaves no image; it is a whole number above 0.")
+    if not 0 < decode_timeout(opened) < 1e6:
+        raise SourceError(f"source.decode_timeout: {decode_timeout(opened)} is not a number of seconds above 0.")
     return opened

@@ -19,7 +19,7 @@ def read_file(path: Path, max_pixels: int) -> bytes:
     """Read a regular file that may hold an image of so many pixels.
 
     Raises:
-        ImageError: `not a file`, `too large` or `unreadable`.
+        ImageError: `not a file`, `too large`, `unreadable`; or `changed`, where it was written to meanwhile.
     """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
@@ -28,7 +28,11 @@ def read_file(path: Path, max_pixels: int) -> bytes:
                 raise ImageError("not a file", "neither a regular file nor a folder")
             if status.st_size > max_pixels * 8 + 1_000_000:
                 raise ImageError("too large", f"{status.st_size} bytes")
-            return file.read()
+            data = file.read()
+            after = os.fstat(file.fileno())
+            if (after.st_size, after.st_mtime_ns) != (len(data), status.st_mtime_ns):
+                raise ImageError("changed", "it was written to while it was read")
+            return data
     except OSError as error:
         raise ImageError("unreadable", error.strerror or str(error)) from error
 

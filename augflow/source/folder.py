@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from augflow.errors import SourceError, nearest
-from augflow.source import Aside, Noted, Sample, Splits
+from augflow.source import DECODE_TIMEOUT, Aside, Noted, Sample, Splits
 from augflow.source.files import grouping, read_file, read_splits
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .mpo".split())
@@ -28,6 +28,7 @@ class FolderSource:
     Args:
         root: the folder; read only.
         max_pixels: larger images are set aside before they are decoded.
+        decode_timeout: an image that takes more seconds of processor time to decode is set aside.
         split: the split to augment; train unless said.
         others: what becomes of the other splits: `omit` leaves them out, `pass` puts them into the sink as they are.
         group_by: a regular expression with one group over the key. Samples of one group may not lie in two splits.
@@ -40,12 +41,14 @@ class FolderSource:
         self,
         root: str,
         max_pixels: int = 100_000_000,
+        decode_timeout: float = DECODE_TIMEOUT,
         split: str | None = None,
         others: str = "omit",
         group_by: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.max_pixels = max_pixels
+        self.decode_timeout = decode_timeout
         self._group = None if group_by is None else grouping(group_by)
         if not self.root.is_dir():
             raise SourceError(f"source.root: there is no folder {self.root.absolute()}.")

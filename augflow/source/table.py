@@ -1,7 +1,8 @@
-"""A table that lists images with their labels, and their splits and groups where it has such columns."""
+"""A table that lists images with their labels, and their splits, groups and weights where it has such columns."""
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from array import array
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from augflow.errors import SourceError, nearest
-from augflow.source import Aside, Sample, name_some
+from augflow.source import DECODE_TIMEOUT, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
 from augflow.source.rows import Torn, columns, rows
 
@@ -24,6 +25,7 @@ class _Listed(NamedTuple):
     label: str
     split: str
     group: str
+    weight: str
 
 
 class _Survey(NamedTuple):
@@ -39,19 +41,22 @@ class TableSource:
     """Images listed in a CSV, TSV, JSON lines or Parquet file: one row for each, with its path and its label.
 
     The table is read twice as a stream, and never held. A path listed twice counts once; one that is listed with two
-    labels, or in two groups, is set aside. Where there is a split column, one split alone is augmented.
+    labels, groups or weights, is set aside. Where there is a split column, one split alone is augmented.
 
     Args:
         table: the file; its ending says what it is.
         root: the folder that paths are relative to; the table's own unless said.
         path_column, label_column: columns that must be there.
         split_column, group_column: columns that need not be there, unless they are called otherwise.
+        weight_column: likewise; a sample of twice the weight is copied twice as often, one of weight 0 never, and where
+            nothing is said the weight is 1. None for no weights.
         split: the split to augment; train unless said.
         others: what becomes of the other splits: `omit` leaves them out, `pass` puts them into the sink as they are.
         group_by: a column; or a regular expression with one group over the key. Samples of one group may not lie in
             two splits. A sample whose group column is empty is a group of its own.
         outside: whether paths may lead out of the root. Links below it are followed in any case.
         max_pixels: larger images are set aside before they are decoded.
+        decode_timeout: an image that takes more seconds of processor time to decode is set aside.
 
     Raises:
         SourceError: there is no such table, root or column.
@@ -65,11 +70,13 @@ class TableSource:
         label_column: str = "label",
         split_column: str = "split",
         group_column: str = "group",
+        weight_column: str | None = "weight",
         split: str | None = None,
         others: str = "omit",
         group_by: str | None = None,
         outside: bool = False,
         max_pixels: int = 100_000_000,
+        decode_timeout: float = DECODE_TIMEOUT,
     ) -> None:
         self.table = Path(table)
         if not self.table.is_file():
@@ -78,11 +85,14 @@ class TableSource:
         if not self._root.is_dir():
             raise SourceError(f"source.root: there is no folder {self._root.absolute()}.")
         self.max_pixels = max_pixels
+        self.decode_timeout = decode_timeout
         if not isinstance(outside, bool):
             raise SourceError(f"source.outside: {outside!r} is neither true nor false.")
         self.splits = read_splits("train" if split is None else split, others)
         self._asked_for_split = split is not None or others != "omit"
         self._names = {"path": path_column, "label": label_column, "split": split_column, "group": group_column}
+        if weight_column is not None:
+            self._names["weight"] = weight_column
         self._group_by = group_by
         self.outside = outside
         self._fit: set[tuple[str, str]] = set()
@@ -162,7 +172,7 @@ class TableSource:
             splits = {key: sorted({one.split for one in again[key]}) for key in straddling}
             raise SourceError(f"source.table: the same image stands in several splits: {name_some(splits)}.")
         for key, listed in again.items():
-            for what in ("label", "group"):
+            for what in ("label", "group", "weight"):
                 found = sorted({getattr(one, what) for one in listed})
                 if len(found) > 1:
                     if not self._is_left_out(listed[0]):
@@ -189,13 +199,13 @@ class TableSource:
                 return Aside(key, "unreadable", error.strerror or str(error))
             if self._group and group is None:
                 return Aside(key, "no group", "source.group_by finds no group in its key")
-        return Sample(listed.label, key, listed.split or None, group)
+        return Sample(listed.label, key, listed.split or None, group, float(listed.weight or 1))
 
     def _rows(self) -> Iterator[tuple[str, _Listed] | Aside]:
         """Every row as key and what it says, or why it is of no use."""
         wanted = [name for name in self._columns.values() if name]
         places = {what: wanted.index(name) for what, name in self._columns.items() if name}
-        split, group = places.get("split"), places.get("group")
+        split, group, weight = places.get("split"), places.get("group"), places.get("weight")
         for number, values in rows(self.table, wanted):
             if isinstance(values, Torn):
                 yield Aside(self._row(number), "damaged row", values.why)
@@ -205,7 +215,12 @@ class TableSource:
                 yield Aside(self._row(number), "no path", f"its column '{self._names['path']}' is empty")
                 continue
             key = self._key(path)
-            listed = _Listed(label, "" if split is None else values[split], "" if group is None else values[group])
+            listed = _Listed(
+                label,
+                "" if split is None else values[split],
+                "" if group is None else values[group],
+                "" if weight is None else values[weight],
+            )
             fault = self._fault(key, listed)
             if not fault:
                 yield key, listed
@@ -227,6 +242,11 @@ class TableSource:
             return "unfit path", "no file can be called so"
         if key[0] in "./" and not self.outside and (key[0] == "/" or key == ".." or key[:3] == "../"):
             return "outside the root", "source.outside=true allows it"
+        if listed.weight and not _is_weight(listed.weight):
+            return (
+                "unfit weight",
+                f"{listed.weight!r} is neither 0 nor a number from {1 / _HEAVIEST:g} to {_HEAVIEST:g}",
+            )
         if (listed.label, listed.split) in self._fit:
             return None
         for what, value in (("label", listed.label), ("split", listed.split)):
@@ -237,3 +257,14 @@ class TableSource:
                 return f"unfit {what}", f"{value!r} {why}, and it names a folder"
         self._fit.add((listed.label, listed.split))
         return None
+
+
+_HEAVIEST = 1e9
+
+
+def _is_weight(text: str) -> bool:
+    try:
+        weight = float(text)
+    except ValueError:
+        return False
+    return math.isfinite(weight) and (weight == 0 or 1 / _HEAVIEST <= weight <= _HEAVIEST)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from augflow.engine import codec
 from augflow.engine.codec import FORMATS, Decoded, decode, encode, open_image, probe
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph, warp
@@ -27,6 +28,8 @@ from augflow.errors import ImageError
 from augflow.source.finds import draw_image
 from augflow.transform import Pixels, Size
 from augflow.transforms.geometry import Rotate
+from tests.bad_input.jpeg import many_scans
+from tests.bad_input.pictures import blank_png
 
 MOST = 1_000_000
 ORIENTATIONS = range(1, 9)
@@ -315,7 +318,7 @@ def test_what_is_cut_short_is_refused_at_every_scale(reduction: int) -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
         (b"\xff\xd8\xff", "damaged"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 50, "damaged"),
-        (b"\x89PNG\r\n\x1a\n", "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "damaged"),
     ],
 )
 def test_what_is_no_image_is_refused(data: bytes, kind: str) -> None:
@@ -384,6 +387,31 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
     data = save(picture(), "JPEG", progressive=True)
     start, end = data.rindex(b"\xff\xda"), len(data) - 2
     assert refused(data[:end] + data[start:end] * 150 + data[end:]) == "too many scans"
+
+
+@pytest.mark.parametrize("scans", [100, 101])
+def test_scans_are_those_of_the_picture_not_of_what_follows_it(scans: int) -> None:
+    """Phones append a film to a photograph, and its bytes hold the marker of a scan by chance."""
+    data = many_scans(scans)
+    if scans > 100:
+        assert refused(data, 3_000_000) == "too many scans"
+    else:
+        assert decode(data + b"\xff\xda\0\0film" * 300, 3_000_000).pixels.shape == (1208, 1736)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_strips_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(ALL[name]())
+    monkeypatch.setattr(codec, "_STRIP", 200)
+    assert np.array_equal(read(ALL[name]()).pixels, whole.pixels)
+
+
+def test_the_only_limit_of_pixels_is_ours() -> None:
+    """Pillow has one of its own, which is lower than what may be asked for."""
+    data = blank_png(14_000, 13_000, 1, 0)
+    assert refused(data, 181_000_000) == "too large"
+    assert decode(data, 182_000_000).pixels.shape == (13_000, 14_000)
+    assert Pillow.MAX_IMAGE_PIXELS == 178_956_970 // 2
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -48,6 +48,10 @@ class Work:
         if what == "once" and not os.path.exists(self.spec["mark"]):
             open(self.spec["mark"], "w").close()
             os._exit(1)
+        if what == "spend":
+            signal.setitimer(signal.ITIMER_PROF, 0.1)
+            while True:
+                pass
         if what == "raise":
             raise LookupError(f"item {number}")
         if what == "hang":
@@ -150,6 +154,15 @@ def test_one_that_never_ends_is_given_up(work: Build) -> None:
     found = dict(LocalExecutor(2, task_timeout=0.5).run(work(), does(6, hang=[2])))
     assert len(found) == 6
     assert [item[0] for item, result in found.items() if isinstance(result, Lost)] == [2]
+
+
+def test_one_that_uses_up_its_time_is_tried_alone_and_given_up(work: Build, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    found = dict(LocalExecutor(2).run(work(log=str(log)), does(20, spend=[7])))
+    assert {item[0]: result for item, result in found.items() if isinstance(result, Lost)} == {
+        7: Lost("the worker died of SIGPROF", signal.SIGPROF)
+    }
+    assert sum(line.startswith("7 ") for line in log.read_text().splitlines()) == 2
 
 
 def test_what_the_callable_raises_stops_the_run(work: Build) -> None:
