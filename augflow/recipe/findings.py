@@ -36,12 +36,15 @@ class Finding(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}: {self.level}: {key}{self.message}"
 
 
-def look(file: str | Path, registry: Registry, labels: Collection[str] | None = None) -> list[Finding]:
+def look(
+    file: str | Path, registry: Registry, labels: Collection[str] | None = None, where: Shelves | None = None
+) -> list[Finding]:
     """Look at a recipe's or a chain's file.
 
     Args:
         registry: the transforms that chains may use.
         labels: the classes of the source it is meant for, where that is known.
+        where: where the recipes and chains lie that it names; what ships and is installed unless said.
 
     Returns:
         errors, for which a run would be refused; warnings; hints, which may well be meant. In the file's order.
@@ -55,7 +58,13 @@ def look(file: str | Path, registry: Registry, labels: Collection[str] | None = 
     document, refusals = strict.examine(content, kind, path)
     found = [Finding(path, *mark, "error", "", message) for mark, message in refusals]
     if document.data:
-        found += _Recipe(document, registry, labels).look() if kind == "recipe" else _look_at_chain(document, registry)
+        where = where or shelves()
+        is_recipe = kind == "recipe"
+        found += (
+            _Recipe(document, registry, labels, where).look()
+            if is_recipe
+            else _look_at_chain(document, registry, where)
+        )
     return sorted(dict.fromkeys(found))
 
 
@@ -72,10 +81,10 @@ def kind_of(content: bytes, path: str) -> Kind:
 
 
 class _Recipe:
-    def __init__(self, document: Document, registry: Registry, labels: Collection[str] | None) -> None:
+    def __init__(self, document: Document, registry: Registry, labels: Collection[str] | None, where: Shelves) -> None:
         self.registry = registry
         self.labels = labels
-        self.lineage = gather(document, shelves())
+        self.lineage = gather(document, where)
         self.data = self.lineage.data
 
     def look(self) -> Iterator[Finding]:
@@ -136,9 +145,9 @@ class _Recipe:
                         )
 
 
-def _look_at_chain(document: Document, registry: Registry) -> Iterator[Finding]:
+def _look_at_chain(document: Document, registry: Registry, where: Shelves) -> Iterator[Finding]:
     lineage = Lineage({}, [Layer(("chains", _ITSELF), "chain", document)])
-    others = _other_chains(document, registry, shelves())
+    others = _other_chains(document, registry, where)
     recipe = {"chain": _ITSELF, "chains": {**others, _ITSELF: document.data}}
     try:
         steps = read_recipe(recipe, registry).chains[_ITSELF]

@@ -49,8 +49,8 @@ class Outputs:
         return not (self.changed or self.renamed or any(self.only))
 
 
-def read_side(word: str, registry: Registry) -> Side:
-    """Read a data set's folder, a recipe's file or a recipe by name.
+def read_side(word: str, registry: Registry, roots: Sequence[str] = ()) -> Side:
+    """Read a data set's folder, a recipe's file or a recipe by name; `roots` are searched for recipes too.
 
     Raises:
         AugflowError: it is none of these, or cannot be read.
@@ -65,8 +65,8 @@ def read_side(word: str, registry: Registry) -> Side:
         facts = {key: account.get(key, {}) for key in ("versions", "source")}
         return Side(word, recipe, dataset, facts)
     if not path.is_file():
-        path = _by_name(word)
-    found = gather(strict.load(path, "recipe"), shelves())
+        path = _by_name(word, roots)
+    found = gather(strict.load(path, "recipe"), shelves(roots))
 
     def place(key: tuple[str, ...]) -> str:
         return ":".join(map(str, found.where(key)))
@@ -74,11 +74,13 @@ def read_side(word: str, registry: Registry) -> Side:
     return Side(word, read_recipe(found.demand(), registry, place).as_json())
 
 
-def _by_name(word: str) -> Path:
-    known = catalogue.choices("recipe", [catalogue.conf_dir(), *catalogue.packages().values()])
+def _by_name(word: str, roots: Sequence[str]) -> Path:
+    folders = [catalogue.conf_dir(), *map(catalogue.named, roots), *catalogue.packages().values()]
+    known = catalogue.choices("recipe", folders)
     if word not in known:
         what = "There is neither a file, nor a data set, nor a recipe"
-        raise RecipeError(f"{what} called '{word}'.{nearest(word, known)} Recipes: {', '.join(known)}.")
+        hint = catalogue.unused(word) or nearest(word, known)
+        raise RecipeError(f"{what} called '{word}'.{hint} Recipes: {', '.join(known)}.")
     return known[word]
 
 
