@@ -27,6 +27,8 @@ class Side:
     dataset: Dataset | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of a data set: `versions` and `source`."""
+    preserved: Mapping[tuple[str, ...], Sequence[str]] | None = None
+    """What must hold, by its key in the recipe; None where that is not known, as of a data set."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,14 @@ def read_side(word: str, registry: Registry, roots: Sequence[str] = ()) -> Side:
     def place(key: tuple[str, ...]) -> str:
         return ":".join(map(str, found.where(key)))
 
-    return Side(word, read_recipe(found.demand(), registry, place).as_json())
+    recipe = read_recipe(found.demand(), registry, place)
+    return Side(word, recipe.as_json(), preserved=_preserved(recipe.plain))
+
+
+def _preserved(plain: Mapping[str, Any]) -> dict[tuple[str, ...], Sequence[str]]:
+    """What a recipe says must hold, in one order, by the key that says so."""
+    rules = {(): plain, **{("classes", label): rule for label, rule in (plain.get("classes") or {}).items()}}
+    return {(*at, "preserve"): sorted(rule["preserve"]) for at, rule in rules.items() if rule.get("preserve")}
 
 
 def _by_name(word: str, roots: Sequence[str]) -> Path:
@@ -86,7 +95,12 @@ def _by_name(word: str, roots: Sequence[str]) -> Path:
 
 def diff_sides(before: Side, after: Side, registry: Registry) -> list[Change]:
     """What differs between the recipes of the two, and between what else is known of both data sets."""
-    return [*diff_recipes(before.recipe, after.recipe, registry), *_facts(before.facts, after.facts)]
+    changes = diff_recipes(before.recipe, after.recipe, registry)
+    if before.preserved is not None and after.preserved is not None:
+        old, new = before.preserved, after.preserved
+        keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
+        changes += [Change(key, "changed", old.get(key), new.get(key)) for key in keys]
+    return [*changes, *_facts(before.facts, after.facts)]
 
 
 def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
