@@ -79,7 +79,8 @@ def read_side(word: str, registry: Registry, roots: Sequence[str] = ()) -> Side:
 
 def _preserved(plain: Mapping[str, Any]) -> dict[tuple[str, ...], Sequence[str]]:
     """What a recipe says must hold, in one order, by the key that says so."""
-    rules = {(): plain, **{("classes", label): rule for label, rule in (plain.get("classes") or {}).items()}}
+    rules: dict[tuple[str, ...], Any] = {(): plain}
+    rules |= {("classes", label): rule for label, rule in (plain.get("classes") or {}).items()}
     return {(*at, "preserve"): sorted(rule["preserve"]) for at, rule in rules.items() if rule.get("preserve")}
 
 
