@@ -39,6 +39,8 @@ FLAGS = {
     **CONFIG_DIR,
 }
 COMPOSES = False
+_UNBROKEN = 10_000
+"""Columns for what no terminal shows: a place stays on its line, however deep its folder."""
 
 
 def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
@@ -120,10 +122,14 @@ def _show_origin(settings: Settings, as_json: bool) -> None:
         tell_json([{"key": list(key), "value": value, "from": place} for key, value, place in values])
         return
     made = table("recipe", "value", "set by")
-    made.columns[1].justify = made.columns[2].justify = "left"
+    out = console()
+    for column in made.columns[1:]:
+        column.justify, column.no_wrap = "left", False
+    if not out.is_terminal:
+        out.width = _UNBROKEN
     for key, value, place in values:
         row(made, ".".join(key), show(value), place)
-    console().print(made)
+    out.print(made)
 
 
 def _leaves(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
