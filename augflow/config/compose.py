@@ -64,6 +64,10 @@ class Settings:
                     found = _document(file, kind, (status.st_mtime_ns, status.st_size)).where(key[len(place) :])
                     if found:
                         return found
+            inner = ".".join(("recipe", *key, ""))
+            for override in reversed(self.overrides):
+                if override.lstrip("+").startswith(inner):
+                    return f"the override {override}"
         return str(self.origin["file"])
 
 
