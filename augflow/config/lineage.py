@@ -185,8 +185,9 @@ class _Gathering:
 
     def _parent(self, document: Document, within: tuple[str, ...]) -> Document | None:
         parent = self._read("recipe", document.data["extends"], document, ("extends",))
-        if parent and parent.path in within:
-            circle = " → ".join((*within[within.index(parent.path) :], parent.path))
+        known = [_same(Path(path)) for path in within]
+        if parent and _same(Path(parent.path)) in known:
+            circle = " → ".join((*within[known.index(_same(Path(parent.path))) :], parent.path))
             self._refuse(document, ("extends",), f"recipes extend each other in a circle: {circle}.")
             return None
         if parent and len(within) > MOST_PARENTS:

@@ -84,6 +84,7 @@ class _Recipe:
     def __init__(self, document: Document, registry: Registry, labels: Collection[str] | None, where: Shelves) -> None:
         self.registry = registry
         self.labels = labels
+        self.document = document
         self.lineage = gather(document, where)
         self.data = self.lineage.data
 
@@ -95,7 +96,8 @@ class _Recipe:
             recipe = read_recipe(self.data, self.registry)
         except FaultyRecipeError as error:
             for fault in error.faults:
-                yield self._finding("error", fault.path, fault.message)
+                if not (self._orphaned() and "chain" in fault.path[-1:]):
+                    yield self._finding("error", fault.path, fault.message)
         yield from self._classes()
         yield from self._unused()
         if recipe:
@@ -103,6 +105,11 @@ class _Recipe:
                 if not can_change(steps, self.registry):
                     yield self._finding("warning", ("chains", name), "the chain cannot change a pixel.")
             yield from self._unsafe(recipe)
+
+    def _orphaned(self) -> bool:
+        """Whether what it builds on is refused: then nobody knows what chains there would be."""
+        mark = self.document.marks.get(("extends",))
+        return any(file != self.document.path or at == mark for file, (at, _) in self.lineage.refusals)
 
     def _finding(self, level: Level, path: KeyPath, message: str) -> Finding:
         return Finding(*self.lineage.where(path), level, ".".join(path), message)
@@ -190,13 +197,14 @@ def _map(value: Any) -> Mapping[str, Any]:
 
 
 def files_of(words: Sequence[str]) -> list[str]:
-    """The files that are meant: each by its path, or every recipe and chain below a folder."""
+    """The files that are meant: each by its path, or every recipe and chain below a folder that is not hidden."""
     found: list[str] = []
     for word in words:
         folder = Path(word)
         if folder.is_dir():
             below = sorted(file for ending in ("*.yaml", "*.yml") for file in folder.rglob(ending))
-            found += [str(file) for file in below if {"recipe", "recipes", "chain", "chains"} & {*file.parent.parts}]
+            seen = [file for file in below if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+            found += [str(file) for file in seen if {"recipe", "recipes", "chain", "chains"} & {*file.parent.parts}]
         else:
             found.append(word)
     return found
