@@ -6,12 +6,13 @@ the operator names. `albumentations.Name` goes through one adapter.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -76,6 +77,19 @@ class Registry:
     def __contains__(self, name: str) -> bool:
         return name in self._where or name.startswith(ALBUMENTATIONS)
 
+    def near(self, name: str, chains: Iterable[str] = ()) -> str:
+        """Say which transform or chain may be meant by a name that is none, if any comes near."""
+        prefix, dot, bare = name.partition(".")
+        theirs = dot and nearest(prefix, [ALBUMENTATIONS.rstrip(".")])
+        own = "" if theirs else nearest(name, [*self.names(), *chains])
+        if own or not (theirs or any(map(str.isupper, name))):
+            return own
+        from augflow.transforms.albumentations import catalogue
+
+        known = {_folded(listed.name): f"{ALBUMENTATIONS}{listed.name}" for listed in catalogue()}
+        close = difflib.get_close_matches(_folded(bare if theirs else name), known, n=1, cutoff=0.6)
+        return f" Did you mean '{known[close[0]]}'?" if close else ""
+
     def find(self, name: str) -> type[Any]:
         """Import the class called `name`.
 
@@ -136,6 +150,10 @@ def _transforms_of(module: str) -> list[tuple[str, str]]:
         ):
             found.append((snake(cls.__name__), cls.__name__))
     return found
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def snake(name: str) -> str:

@@ -69,8 +69,10 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
     package = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow").rglob("*.py")}
     conf = {f"augflow/{path.relative_to(checkout).as_posix()}" for path in (checkout / "conf").rglob("*.*")}
     assert "augflow/conf/config.yaml" in conf
+    templates = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/templates").rglob("*.template")}
+    assert "augflow/templates/package/{{module}}/conf/recipe/{{name}}/balance.yaml.template" in templates
     rest = {name for name in names if not name.startswith("augflow-0.1.0.dist-info/")}
-    assert rest == package | conf | {"augflow/py.typed"}
+    assert rest == package | conf | templates | {"augflow/py.typed"}
     assert "augflow-0.1.0.dist-info/licenses/LICENSE" in names
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
@@ -85,6 +87,15 @@ def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
     needed = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "conf/config.yaml", "tests/test_packaging.py"}
     assert needed <= set(names)
     assert not [name for name in names if name.startswith((".venv", ".boot", "balanced")) or "__pycache__" in name]
+
+
+def test_writes_what_its_templates_hold_from_anywhere(scripts: Path, tmp_path: Path) -> None:
+    for words in (["package", "acme"], ["plugin", "mist"], ["recipe", "xray"]):
+        run(scripts / "augflow", "new", *words, cwd=tmp_path)
+    assert "3 files: nothing to find fault with" in run(
+        scripts / "augflow", "check", "xray.yaml", "augflow-recipes-acme", cwd=tmp_path
+    )
+    assert (tmp_path / "augflow-mist/augflow_mist/mist.py").is_file()
 
 
 def test_finds_its_recipes_from_anywhere(scripts: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,14 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _SETTING = re.compile(r"[+~]|(recipe|source|sink|executor|plugins|hydra|chain)\b[^=]*=")
 
 Flags = Mapping[str, tuple[Any, str]]
-"""A verb's own flags: name → default and help; one whose default is False takes no value."""
+"""A verb's own flags: name → default and help.
+
+One whose default is False takes no value; one whose default is an empty list may be given several times.
+"""
+CONFIG_DIR: dict[str, tuple[Any, str]] = {
+    "--config-dir": ([], "look for recipes and chains in DIR/recipe and DIR/chain too")
+}
+"""For verbs that compose nothing and look for recipes by name."""
 
 
 @dataclass
@@ -52,7 +60,7 @@ def sort(typed: Sequence[str], flags: Flags, composes: bool = True) -> Arguments
     Raises:
         RecipeError: a flag is unknown, or has no value, or has one that it cannot take.
     """
-    found = Arguments({_plain(name): default for name, (default, _) in flags.items()})
+    found = Arguments({_plain(name): copy(default) for name, (default, _) in flags.items()})
     valued = {name for name, (default, _) in flags.items() if default is not False} | {*(VALUED if composes else ())}
     known = {*flags, "--help", *((*VALUED, *BARE) if composes else ())}
     rest = list(typed)
@@ -76,7 +84,9 @@ def sort(typed: Sequence[str], flags: Flags, composes: bool = True) -> Arguments
             value = rest.pop(0) if rest and rest[0] in INFO else "all"
         elif name not in valued and name != "--info" and equals:
             raise RecipeError(f"{name} takes no value.")
-        if name in flags:
+        if name in flags and isinstance(flags[name][0], list):
+            found.flags[_plain(name)].append(value)
+        elif name in flags:
             found.flags[_plain(name)] = value if name in valued else True
         elif name == "--config-dir":
             found.roots.append(value)

@@ -64,6 +64,10 @@ class Settings:
                     found = _document(file, kind, (status.st_mtime_ns, status.st_size)).where(key[len(place) :])
                     if found:
                         return found
+            inner = ".".join(("recipe", *key, ""))
+            for override in reversed(self.overrides):
+                if override.lstrip("+").startswith(inner):
+                    return f"the override {override}"
         return str(self.origin["file"])
 
 
@@ -73,13 +77,14 @@ def _document(file: str, kind: strict.Kind, _stamp: tuple[int, int]) -> strict.D
     return strict.load(file, kind)
 
 
-def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Settings:
-    """Compose from Python what `augflow VERB [--config-dir DIR] overrides` would.
+def compose(overrides: Sequence[str] = (), config_dir: str | Path | Sequence[str | Path] | None = None) -> Settings:
+    """Compose from Python what `augflow VERB [--config-dir DIR] overrides` would; `config_dir` is one or several.
 
     Raises:
         RecipeError: an override, a name or a file is wrong.
     """
-    with opened(overrides, [config_dir] if config_dir else []) as words:
+    roots = [config_dir] if isinstance(config_dir, str | Path) else config_dir or []
+    with opened(overrides, roots) as words:
         try:
             with hydra.initialize_config_dir(str(catalogue.conf_dir()), version_base=VERSION_BASE):
                 config = hydra.compose(PRIMARY, words, return_hydra_config=True)

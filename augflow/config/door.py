@@ -47,7 +47,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     """
     words, recipe = _by_path(overrides)
     shelves = [*catalogue.packages().values(), *([root] if recipe and (root := catalogue.beside(recipe)) else [])]
-    paths = [f"{FileConfigSource.scheme()}://{_folder(root)}" for root in roots]
+    paths = [f"{FileConfigSource.scheme()}://{catalogue.named(root)}" for root in roots]
     paths += [f"{_Shelf.scheme()}://{shelf}" for shelf in shelves]
 
     class Search(SearchPathPlugin):
@@ -64,7 +64,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     try:
         running.clear()
         setbase(VERSION_BASE)
-        _Strict.shelves = lineage.Shelves([catalogue.conf_dir(), *map(_folder, roots), *shelves])
+        _Strict.shelves = lineage.Shelves([catalogue.conf_dir(), *map(catalogue.named, roots), *shelves])
         plugins[SearchPathPlugin] = [*before[0], Search]
         types.update({source.scheme(): source for source in (FileConfigSource, ImportlibResourcesConfigSource, _Shelf)})
         if recipe:
@@ -220,10 +220,3 @@ def _by_path(overrides: Sequence[str]) -> tuple[list[str], Path | None]:
 
 def _stem(recipe: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", recipe.stem)
-
-
-def _folder(root: str | Path) -> Path:
-    folder = Path(root).absolute()
-    if not folder.is_dir():
-        raise RecipeError(f"--config-dir {root}: there is no such folder.")
-    return folder

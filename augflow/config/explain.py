@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from augflow.config import catalogue
 from augflow.config.strict import RECIPE_KEYS
 from augflow.errors import nearest
 
@@ -27,14 +28,7 @@ def explain(error: Exception, tree: Callable[[], Tree]) -> str:
         known, word, names = _walk(match["key"], tree())
         return f"~{match['key']}: {known} has no '{word}' to remove.{nearest(word, names)}"
     if match := _MISSING.search(said):
-        options = [str(option) for option in getattr(error, "options", None) or []]
-        group, name = match["group"], match["name"]
-        listed = f" There are {', '.join(options)}." if options else ""
-        more = {
-            "recipe": " A recipe of your own is given by its path: augflow VERB my.yaml",
-            "chain": f" {match['by']} pulls it in.",
-        }
-        return f"No {group} is called '{name}'.{nearest(name, options)}{listed}{more.get(group, '')}"
+        return _missing(match, [str(option) for option in getattr(error, "options", None) or []])
     cause = error.__cause__
     lines = [*said.splitlines(), *(str(cause).splitlines() if cause and str(error) else [])]
     override = getattr(error, "override", None)
@@ -43,6 +37,21 @@ def explain(error: Exception, tree: Callable[[], Tree]) -> str:
     if override and "recipe.classes." in override:
         lines.append("A class whose name has no dotted form: '+recipe.classes={my class: {target: 3}}'")
     return "\n  ".join(line for line in map(str.rstrip, lines) if line and not _GRAMMAR.match(line))
+
+
+def _missing(match: re.Match[str], options: list[str]) -> str:
+    """Say that nothing of a group has a name; `options` are those that Hydra found in the group itself."""
+    group, name, known, more = match["group"], match["name"], {*options}, ""
+    if (top := group.partition("/")[0]) in catalogue.SHARED:
+        group, name = top, f"{group}/{name}".removeprefix(f"{top}/")
+        known |= catalogue.choices(group, [catalogue.conf_dir(), *catalogue.packages().values()]).keys()
+        more = catalogue.unused(name)
+    listed = f" There are {', '.join(sorted(known))}." if known else ""
+    advice = {
+        "recipe": " A recipe of your own is given by its path: augflow VERB my.yaml",
+        "chain": f" {match['by']} pulls it in.",
+    }
+    return f"No {group} is called '{name}'.{more or nearest(name, known)}{listed}{advice.get(group, '')}"
 
 
 def no_setting(key: str, tree: Tree) -> str:

@@ -89,7 +89,8 @@ class Shelves:
             raise RecipeError(f"Two {kind}s are called '{name}': {found[0]} and {found[1]}. Rename one.")
         if not found:
             known = self._names(kind, by)
-            raise RecipeError(f"No {kind} is called '{name}'.{nearest(name, known)} There are {', '.join(known)}.")
+            hint = catalogue.unused(name) or nearest(name, known)
+            raise RecipeError(f"No {kind} is called '{name}'.{hint} There are {', '.join(known)}.")
         return found[0]
 
     def all_of(self, kind: Kind, name: str, by: str) -> list[Traversable]:
@@ -124,9 +125,13 @@ class Shelves:
         return self._known[kind, by]
 
 
-def shelves() -> Shelves:
-    """What ships, and installed recipe packages."""
-    return Shelves([catalogue.conf_dir(), *catalogue.packages().values()])
+def shelves(roots: Sequence[str | Path] = ()) -> Shelves:
+    """What ships, the folders that the operator names, and installed recipe packages.
+
+    Raises:
+        RecipeError: one of `roots` is no folder.
+    """
+    return Shelves([catalogue.conf_dir(), *map(catalogue.named, roots), *catalogue.packages().values()])
 
 
 def gather(document: Document, where: Shelves) -> Lineage:
@@ -180,8 +185,9 @@ class _Gathering:
 
     def _parent(self, document: Document, within: tuple[str, ...]) -> Document | None:
         parent = self._read("recipe", document.data["extends"], document, ("extends",))
-        if parent and parent.path in within:
-            circle = " → ".join((*within[within.index(parent.path) :], parent.path))
+        known = [_same(Path(path)) for path in within]
+        if parent and _same(Path(parent.path)) in known:
+            circle = " → ".join((*within[known.index(_same(Path(parent.path))) :], parent.path))
             self._refuse(document, ("extends",), f"recipes extend each other in a circle: {circle}.")
             return None
         if parent and len(within) > MOST_PARENTS:

@@ -39,14 +39,14 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
 
     `takes` is what comes before the settings of a verb that no recipe is for.
     """
-    search = [catalogue.conf_dir(), *roots, *catalogue.packages().values()]
+    search, packages = [catalogue.conf_dir(), *roots], catalogue.packages().values()
     chosen = dict(_defaults(search[0] / "config.yaml"))
     groups = [group for group in catalogue.GROUPS if takes is None or group != "recipe"]
     before = " [RECIPE.yaml]" if takes is None else f" {takes}".rstrip()
     parts = [text.strip(), "", f"usage: augflow {verb} [flags]{before} [key=value ...]", "", *_flags(flags)]
     for group in groups:
         parts.append(f"{group}=NAME")
-        for name, file in catalogue.choices(group, search).items():
+        for name, file in catalogue.choices(group, [*search, *(packages if group in catalogue.SHARED else ())]).items():
             default = "(default) " if name == chosen.get(group) else ""
             parts.append(f"  {name:<12}{default}{catalogue.purpose(file)}")
     parts += ["", "settings, with what they are unless you say otherwise"]
@@ -62,10 +62,8 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
 def _flags(flags: Flags) -> list[str]:
     if not flags:
         return []
-    told = [
-        f"  {name if default is False else f'{name} {default}':<24}{text}" for name, (default, text) in flags.items()
-    ]
-    return ["flags", *told, ""]
+    values = {name: "" if default is False else f" {default or 'DIR'}" for name, (default, _) in flags.items()}
+    return ["flags", *(f"  {name + values[name]:<24}{text}" for name, (_, text) in flags.items()), ""]
 
 
 def _defaults(file: Path) -> Iterator[tuple[str, str]]:

@@ -36,12 +36,15 @@ class Finding(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}: {self.level}: {key}{self.message}"
 
 
-def look(file: str | Path, registry: Registry, labels: Collection[str] | None = None) -> list[Finding]:
+def look(
+    file: str | Path, registry: Registry, labels: Collection[str] | None = None, where: Shelves | None = None
+) -> list[Finding]:
     """Look at a recipe's or a chain's file.
 
     Args:
         registry: the transforms that chains may use.
         labels: the classes of the source it is meant for, where that is known.
+        where: where the recipes and chains lie that it names; what ships and is installed unless said.
 
     Returns:
         errors, for which a run would be refused; warnings; hints, which may well be meant. In the file's order.
@@ -55,7 +58,13 @@ def look(file: str | Path, registry: Registry, labels: Collection[str] | None = 
     document, refusals = strict.examine(content, kind, path)
     found = [Finding(path, *mark, "error", "", message) for mark, message in refusals]
     if document.data:
-        found += _Recipe(document, registry, labels).look() if kind == "recipe" else _look_at_chain(document, registry)
+        where = where or shelves()
+        is_recipe = kind == "recipe"
+        found += (
+            _Recipe(document, registry, labels, where).look()
+            if is_recipe
+            else _look_at_chain(document, registry, where)
+        )
     return sorted(dict.fromkeys(found))
 
 
@@ -72,10 +81,11 @@ def kind_of(content: bytes, path: str) -> Kind:
 
 
 class _Recipe:
-    def __init__(self, document: Document, registry: Registry, labels: Collection[str] | None) -> None:
+    def __init__(self, document: Document, registry: Registry, labels: Collection[str] | None, where: Shelves) -> None:
         self.registry = registry
         self.labels = labels
-        self.lineage = gather(document, shelves())
+        self.document = document
+        self.lineage = gather(document, where)
         self.data = self.lineage.data
 
     def look(self) -> Iterator[Finding]:
@@ -86,7 +96,8 @@ class _Recipe:
             recipe = read_recipe(self.data, self.registry)
         except FaultyRecipeError as error:
             for fault in error.faults:
-                yield self._finding("error", fault.path, fault.message)
+                if not (self._orphaned() and "chain" in fault.path[-1:]):
+                    yield self._finding("error", fault.path, fault.message)
         yield from self._classes()
         yield from self._unused()
         if recipe:
@@ -94,6 +105,11 @@ class _Recipe:
                 if not can_change(steps, self.registry):
                     yield self._finding("warning", ("chains", name), "the chain cannot change a pixel.")
             yield from self._unsafe(recipe)
+
+    def _orphaned(self) -> bool:
+        """Whether what it builds on is refused: then nobody knows what chains there would be."""
+        mark = self.document.marks.get(("extends",))
+        return any(file != self.document.path or at == mark for file, (at, _) in self.lineage.refusals)
 
     def _finding(self, level: Level, path: KeyPath, message: str) -> Finding:
         return Finding(*self.lineage.where(path), level, ".".join(path), message)
@@ -136,9 +152,9 @@ class _Recipe:
                         )
 
 
-def _look_at_chain(document: Document, registry: Registry) -> Iterator[Finding]:
+def _look_at_chain(document: Document, registry: Registry, where: Shelves) -> Iterator[Finding]:
     lineage = Lineage({}, [Layer(("chains", _ITSELF), "chain", document)])
-    others = _other_chains(document, registry, shelves())
+    others = _other_chains(document, registry, where)
     recipe = {"chain": _ITSELF, "chains": {**others, _ITSELF: document.data}}
     try:
         steps = read_recipe(recipe, registry).chains[_ITSELF]
@@ -181,13 +197,14 @@ def _map(value: Any) -> Mapping[str, Any]:
 
 
 def files_of(words: Sequence[str]) -> list[str]:
-    """The files that are meant: each by its path, or every recipe and chain below a folder."""
+    """The files that are meant: each by its path, or every recipe and chain below a folder that is not hidden."""
     found: list[str] = []
     for word in words:
         folder = Path(word)
         if folder.is_dir():
             below = sorted(file for ending in ("*.yaml", "*.yml") for file in folder.rglob(ending))
-            found += [str(file) for file in below if {"recipe", "recipes", "chain", "chains"} & {*file.parent.parts}]
+            seen = [file for file in below if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+            found += [str(file) for file in seen if {"recipe", "recipes", "chain", "chains"} & {*file.parent.parts}]
         else:
             found.append(word)
     return found

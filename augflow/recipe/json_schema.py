@@ -8,6 +8,7 @@ by the schema.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,18 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS = "|".join(target.WORDS)
 _TARGET = rf"^\s*(?:{_WORDS}|\d{{1,9}}|(?:\d+(?:\.\d+)?|\.\d+)\s*(?:x|max|min|median|mean))\s*$"
+_COMMON = {
+    "border": "What lies beyond the photograph: its mirror image, its edge, itself again, or `fill`.",
+    "fill": "A gray level, or red, green, blue: what lies beyond the photograph where its border is constant.",
+    "fill_mask": "For masks, of which there are none here.",
+}
+"""What arguments mean that are called alike in many transforms, where a transform does not say it itself."""
+_NUMBERED = {
+    "border_mode": "0 is a constant, 1 the edge, 2 the mirror image with the edge doubled, 3 wraps around, 4 mirrors.",
+    **dict.fromkeys(("interpolation", "mask_interpolation"), "0 is nearest, 1 linear, 2 cubic, 3 area, 4 Lanczos."),
+}
+_DEFAULT = re.compile(r"\s*Default: .{1,60}$")
+"""What albumentations' texts say of defaults is not always so; ours come from the code."""
 _STEP: dict[str, Schema] = {
     "use": {"type": "string", "description": "The transform or chain, where the step is called otherwise."},
     "p": {"type": "number", "minimum": 0, "maximum": 1, "description": "The step's probability."},
@@ -169,14 +182,14 @@ def _definitions(registry: Registry) -> Schema:
         "chain": {
             "type": "object",
             "description": "Steps by name, in their order.",
-            "properties": {name: _called(name) for name in names},
+            "properties": {name: _called(name, summary(registry.find(name))) for name in names},
             "additionalProperties": {"$ref": "#/$defs/named"},
             "allOf": [{"additionalProperties": {"properties": {"weight": False}}}],
         },
         "options": {
             "type": "object",
             "description": "Steps of which one is drawn.",
-            "properties": {name: _called(name) for name in names},
+            "properties": {name: _called(name, summary(registry.find(name))) for name in names},
             "additionalProperties": {"$ref": "#/$defs/named"},
             "minProperties": 1,
         },
@@ -185,7 +198,7 @@ def _definitions(registry: Registry) -> Schema:
             "type": ["object", "null"],
             "properties": {
                 "use": _STEP["use"] | {"anyOf": [{"enum": names}, {"type": "string"}]},
-                "one_of": {"$ref": "#/$defs/options"},
+                "one_of": {"description": "Steps of which one is drawn.", "$ref": "#/$defs/options"},
             },
             "if": {"type": "object", "properties": {"use": {"enum": names}}, "required": ["use"]},
             "then": {"allOf": [_used(name) for name in names]},
@@ -205,9 +218,10 @@ def _names(registry: Registry) -> Iterator[str]:
     yield from (f"{ALBUMENTATIONS}{listed.name}" for listed in catalogue() if listed.reason is None)
 
 
-def _called(name: str) -> Schema:
+def _called(name: str, told: str) -> Schema:
     """A step that bears a transform's name is that transform, unless it says otherwise."""
     return {
+        "description": told,
         "if": {"type": "object", "anyOf": [{"required": ["use"]}, {"required": ["one_of"]}]},
         "then": {"$ref": "#/$defs/named"},
         "else": {"$ref": f"#/$defs/{name}"},
@@ -242,8 +256,10 @@ def _arguments(cls: type[Any], prefix: str) -> Schema:
         refined = _refined(field, prefix)
         told = describe(own["$defs"][field["$ref"].rpartition("/")[2]] if "$ref" in field else field)
         default = f" Default: {show(field['default'])}." if "default" in field else ""
-        said = meaning(cls, argument)
-        refined["description"] = f"{f'{said} ' if said else ''}Allowed: {told}.{default}"
+        own_words = _DEFAULT.sub("", meaning(cls, argument)).rstrip(" .;")
+        end = "" if own_words.endswith("…") else "."
+        said = [f"{own_words}{end}" if own_words else _COMMON.get(argument, ""), _NUMBERED.get(argument, "")]
+        refined["description"] = " ".join([*filter(None, said), f"Allowed: {told}.{default}"])
         found[argument] = refined
     return found
 

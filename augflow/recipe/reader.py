@@ -11,7 +11,7 @@ from augflow.plan import target
 from augflow.plan.target import Target
 from augflow.recipe.preserve import check_preserved
 from augflow.recipe.recipe import ORIGINALS, SURPLUS, VERSION, Description, Recipe, Rule
-from augflow.registry import Registry
+from augflow.registry import ALBUMENTATIONS, Registry
 from augflow.schema import Fault, Path, arguments_of, check, construct, show
 
 _CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies", "preserve")
@@ -274,10 +274,14 @@ class _Reader:
         try:
             cls = self.registry.find(use)
         except RecipeError:
-            known = [*self.registry.names(), *map(str, self.chain_data)]
-            hint = nearest(use, known) or (
+            for key, meant in () if named else _mistyped(arguments):
+                self._fault((*path, key), f"there is no such key. Did you mean '{meant}'?")
+                return step
+            hint = self.registry.near(use, map(str, self.chain_data)) or (
                 "" if named else " Without `use`, a step's name is its transform's; add use: to name one."
             )
+            if use == ALBUMENTATIONS.rstrip("."):
+                hint = " A dot divides keys: call the step otherwise and say use: albumentations.NAME."
             self._fault(
                 (*path, "use") if named else path,
                 f"no transform or chain is called '{use}'.{hint} `augflow transforms` lists them.",
@@ -305,6 +309,16 @@ class _Reader:
             self._fault((*path, "weight"), f"{show(weight)} is not a number above 0 to 1000000.")
             return 1.0
         return float(weight)
+
+
+def _mistyped(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys of a step of unknown name that may be meant to be `use` or `one_of`, by what they hold."""
+    kinds = {key: "use" if isinstance(value, str) else "one_of" for key, value in arguments.items()}
+    return [
+        (str(key), meant)
+        for key, meant in kinds.items()
+        if nearest(str(key), [meant]) and isinstance(arguments[key], str | Mapping)
+    ]
 
 
 def _is_number(value: Any) -> bool:

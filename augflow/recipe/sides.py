@@ -27,6 +27,8 @@ class Side:
     dataset: Dataset | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of a data set: `versions` and `source`."""
+    preserved: Mapping[tuple[str, ...], Sequence[str]] | None = None
+    """What must hold, by its key in the recipe; None where that is not known, as of a data set."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Outputs:
         return not (self.changed or self.renamed or any(self.only))
 
 
-def read_side(word: str, registry: Registry) -> Side:
-    """Read a data set's folder, a recipe's file or a recipe by name.
+def read_side(word: str, registry: Registry, roots: Sequence[str] = ()) -> Side:
+    """Read a data set's folder, a recipe's file or a recipe by name; `roots` are searched for recipes too.
 
     Raises:
         AugflowError: it is none of these, or cannot be read.
@@ -65,26 +67,41 @@ def read_side(word: str, registry: Registry) -> Side:
         facts = {key: account.get(key, {}) for key in ("versions", "source")}
         return Side(word, recipe, dataset, facts)
     if not path.is_file():
-        path = _by_name(word)
-    found = gather(strict.load(path, "recipe"), shelves())
+        path = _by_name(word, roots)
+    found = gather(strict.load(path, "recipe"), shelves(roots))
 
     def place(key: tuple[str, ...]) -> str:
         return ":".join(map(str, found.where(key)))
 
-    return Side(word, read_recipe(found.demand(), registry, place).as_json())
+    recipe = read_recipe(found.demand(), registry, place)
+    return Side(word, recipe.as_json(), preserved=_preserved(recipe.plain))
 
 
-def _by_name(word: str) -> Path:
-    known = catalogue.choices("recipe", [catalogue.conf_dir(), *catalogue.packages().values()])
+def _preserved(plain: Mapping[str, Any]) -> dict[tuple[str, ...], Sequence[str]]:
+    """What a recipe says must hold, in one order, by the key that says so."""
+    rules: dict[tuple[str, ...], Any] = {(): plain}
+    rules |= {("classes", label): rule for label, rule in (plain.get("classes") or {}).items()}
+    return {(*at, "preserve"): sorted(rule["preserve"]) for at, rule in rules.items() if rule.get("preserve")}
+
+
+def _by_name(word: str, roots: Sequence[str]) -> Path:
+    folders = [catalogue.conf_dir(), *map(catalogue.named, roots), *catalogue.packages().values()]
+    known = catalogue.choices("recipe", folders)
     if word not in known:
         what = "There is neither a file, nor a data set, nor a recipe"
-        raise RecipeError(f"{what} called '{word}'.{nearest(word, known)} Recipes: {', '.join(known)}.")
+        hint = catalogue.unused(word) or nearest(word, known)
+        raise RecipeError(f"{what} called '{word}'.{hint} Recipes: {', '.join(known)}.")
     return known[word]
 
 
 def diff_sides(before: Side, after: Side, registry: Registry) -> list[Change]:
     """What differs between the recipes of the two, and between what else is known of both data sets."""
-    return [*diff_recipes(before.recipe, after.recipe, registry), *_facts(before.facts, after.facts)]
+    changes = diff_recipes(before.recipe, after.recipe, registry)
+    if before.preserved is not None and after.preserved is not None:
+        old, new = before.preserved, after.preserved
+        keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
+        changes += [Change(key, "changed", old.get(key), new.get(key)) for key in keys]
+    return [*changes, *_facts(before.facts, after.facts)]
 
 
 def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

@@ -34,7 +34,7 @@ _AXES = ("horizontal", "vertical", "both")
 class Flip:
     """Mirror the photograph.
 
-    `horizontal` swaps left and right, `vertical` top and bottom, `both` is half a turn, `any` draws one of the three.
+    `axis`: `horizontal` swaps left and right, `vertical` top and bottom, `both` is half a turn, `any` draws one.
     """
 
     axis: Literal["horizontal", "vertical", "both", "any"] = "horizontal"

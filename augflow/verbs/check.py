@@ -17,13 +17,15 @@ from typing import Any
 
 from rich.text import Text
 
+from augflow.config.arguments import CONFIG_DIR
+from augflow.config.lineage import shelves
 from augflow.errors import RecipeError
 from augflow.recipe.findings import Finding, files_of, look
 from augflow.registry import Registry
 from augflow.verbs.telling import console, printable, tell_json, wants_json
 from augflow.verbs.words import take_plugins
 
-FLAGS = {"--format": ("text", "text or json")}
+FLAGS = {"--format": ("text", "text or json"), **CONFIG_DIR}
 COMPOSES = False
 _STYLES = {"error": "red", "warning": "yellow", "hint": "cyan"}
 
@@ -38,7 +40,8 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
         raise RecipeError(f"{none} augflow check FILE… checks recipes and chains.")
     labels = _labels([word for word in words if "=" in word])
     registry = Registry(plugins)
-    found = list(dict.fromkeys(finding for file in files for finding in look(file, registry, labels)))
+    where = shelves(flags["config_dir"])
+    found = list(dict.fromkeys(finding for file in files for finding in look(file, registry, labels, where)))
     counts: Counter[str] = Counter(finding.level for finding in found)
     if as_json:
         tell_json({"files": len(files), **_counted(counts), "findings": [finding._asdict() for finding in found]})

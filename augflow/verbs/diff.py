@@ -17,6 +17,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
+from augflow.config.arguments import CONFIG_DIR
 from augflow.errors import RecipeError
 from augflow.recipe.diff import Change
 from augflow.recipe.sides import Outputs, Side, diff_outputs, diff_sides, read_side
@@ -24,7 +25,7 @@ from augflow.registry import Registry
 from augflow.verbs.telling import console, printable, row, table, tell_json
 from augflow.verbs.words import take_plugins
 
-FLAGS = {"--format": ("text", "text, json or markdown")}
+FLAGS = {"--format": ("text", "text, json or markdown"), **CONFIG_DIR}
 COMPOSES = False
 _SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "↕"}
 _STYLES = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     if len(words) != 2:
         raise RecipeError(f"diff compares two, and {len(words)} {'is' if len(words) == 1 else 'are'} named.")
     registry = Registry(plugins)
-    before, after = (read_side(word, registry) for word in words)
+    before, after = (read_side(word, registry, flags["config_dir"]) for word in words)
     changes, outputs = diff_sides(before, after, registry), diff_outputs(before, after)
     _TELLERS[flags["format"]](before, after, changes, outputs)
     return 1 if changes or (outputs and not outputs.same) else 0

@@ -9,13 +9,17 @@ augflow recipes mine.yaml recipe.seed=3 --origin
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.text import Text
 
+from augflow import __version__
 from augflow.config import catalogue
+from augflow.config.arguments import CONFIG_DIR
 from augflow.engine.chain import Chain
 from augflow.errors import RecipeError
 from augflow.recipe.passes import passes_of
@@ -23,7 +27,7 @@ from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.schema import show
-from augflow.verbs.telling import console, row, table, tell_json, wants_json
+from augflow.verbs.telling import console, printable, row, table, tell_json, wants_json
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings
@@ -32,21 +36,23 @@ FLAGS = {
     "--format": ("text", "text or json"),
     "--explain": (False, "what each chain compiles to"),
     "--origin": (False, "which file, or which override, set each value"),
+    **CONFIG_DIR,
 }
 COMPOSES = False
+_UNBROKEN = 10_000
+"""Columns for what no terminal shows: a place stays on its line, however deep its folder."""
 
 
 def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     if not arguments:
-        _list(wants_json(flags))
-        return 0
+        return _list(wants_json(flags), flags["config_dir"])
     from augflow.config.compose import compose
 
     name, *overrides = arguments
     if "=" in name:
         raise RecipeError(f"Name a recipe first: augflow recipes NAME {name}")
     chosen = name if name.endswith((".yaml", ".yml")) else f"recipe={name}"
-    settings = compose([chosen, "source=demo", *overrides])
+    settings = compose([chosen, "source=demo", *overrides], flags["config_dir"])
     registry = Registry(settings.plugins)
     recipe = read_recipe(settings.recipe, registry, settings.where)
     if flags["origin"]:
@@ -56,20 +62,29 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     elif wants_json(flags):
         tell_json(recipe.as_json())
     else:
+        print(f"# {printable(name)}, as it resolves: what it builds on written out, defaults filled in.")
+        print(f"{catalogue.MODELINE}recipe.schema.json")
         print(yaml.safe_dump(_resolved(recipe), sort_keys=False, allow_unicode=True, width=110), end="")
     return 0
 
 
-def _list(as_json: bool) -> None:
-    roots = {"augflow": catalogue.conf_dir(), **catalogue.packages()}
+def _list(as_json: bool, folders: Sequence[str]) -> int:
+    """List the recipes of what ships, of folders and of installed packages; 1 where a package cannot be used."""
+    packages = catalogue.installed()
+    roots = [(f"augflow {__version__}", catalogue.conf_dir()), *((folder, Path(folder)) for folder in folders)]
+    roots += [(package.distribution, package.conf) for package in packages if not package.fault]
     found = [
         {"recipe": name, "from": origin, "for": catalogue.purpose(file)}
-        for origin, root in roots.items()
+        for origin, root in roots
         for name, file in catalogue.choices("recipe", [root]).items()
     ]
+    for package in packages:
+        if package.fault:
+            print(f"augflow: {package.distribution} is not used: {package.fault}", file=sys.stderr)
+    code = int(any(package.fault for package in packages))
     if as_json:
         tell_json(found)
-        return
+        return code
     out = console()
     made = table("recipe", "from", "for")
     made.columns[1].justify = made.columns[2].justify = "left"
@@ -78,6 +93,7 @@ def _list(as_json: bool) -> None:
         row(made, *item.values())
     out.print(made)
     out.print("`augflow recipes NAME` shows one resolved; `augflow run recipe=NAME` uses it.")
+    return code
 
 
 def _resolved(recipe: Recipe) -> dict[str, Any]:
@@ -106,10 +122,14 @@ def _show_origin(settings: Settings, as_json: bool) -> None:
         tell_json([{"key": list(key), "value": value, "from": place} for key, value, place in values])
         return
     made = table("recipe", "value", "set by")
-    made.columns[1].justify = made.columns[2].justify = "left"
+    out = console()
+    for column in made.columns[1:]:
+        column.justify, column.no_wrap = "left", False
+    if not out.is_terminal:
+        out.width = _UNBROKEN
     for key, value, place in values:
         row(made, ".".join(key), show(value), place)
-    console().print(made)
+    out.print(made)
 
 
 def _leaves(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

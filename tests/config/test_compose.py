@@ -302,8 +302,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed recipe package whose code must not run."""
     site = tmp_path / "site"
     write(site / "acme_recipes/__init__.py", "raise RuntimeError('imported')\n")
-    write(site / "acme_recipes/conf/recipe/acme/xray.yaml", RECIPE)
-    write(site / "acme_recipes/conf/chain/soft.yaml", CHAIN)
+    write(site / "acme_recipes/conf/recipe/acme/xray.yaml", RECIPE.replace(": soft}", ": acme/soft}"))
+    write(site / "acme_recipes/conf/chain/acme/soft.yaml", CHAIN)
     write(site / "acme_recipes/conf/source/evil.yaml", "kind: evil\n")
     write(site / "acme_recipes/conf/hydra/launcher/evil.yaml", "_target_: os.system\n")
     write(site / "acme_recipes-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme-recipes\nVersion: 1\n")

@@ -14,7 +14,7 @@ import yaml
 from augflow.cli import main
 from augflow.config import catalogue
 from augflow.recipe.effect import can_change
-from augflow.recipe.findings import Finding, kind_of, look
+from augflow.recipe.findings import Finding, files_of, kind_of, look
 from augflow.recipe.labels import told_apart
 from augflow.recipe.reader import read_recipe
 from augflow.registry import BUILT_IN, Registry
@@ -85,6 +85,29 @@ def test_everything_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     assert "Did you mean 'target'?" in said[3]
     assert "No chain is called 'gentel'. Did you mean 'gentle'?" in said[7]
     assert "low end first" in said[13]
+
+
+def test_what_a_missing_parent_would_have_is_not_missed_too(tmp_path: Path) -> None:
+    file = write(tmp_path / "mine.yaml", "extends: blance\nchain: gentel\nclasses: {hat: {chain: x, taget: 3}}\n")
+    (missing, typo) = look(file, REGISTRY)
+    assert "Did you mean 'balance'?" in missing.message
+    assert "Did you mean 'target'?" in typo.message
+    alone = look(write(tmp_path / "mine.yaml", "extends: balance\nchain: gentel\n"), REGISTRY)
+    assert "Did you mean 'gentle'?" in alone[0].message
+
+
+def test_a_circle_is_told_from_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.yaml", "extends: b\n")
+    write(tmp_path / "b.yaml", "extends: a\n")
+    (circle,) = look("a.yaml", REGISTRY)
+    assert f"in a circle: a.yaml → {tmp_path}/b.yaml → {tmp_path}/a.yaml." in circle.message
+
+
+def test_hidden_folders_are_not_looked_into(tmp_path: Path) -> None:
+    for name in (".venv/recipe/a.yaml", "conf/recipe/b.yaml", "conf/recipe/.c.yaml"):
+        write(tmp_path / name, "seed: 1\n")
+    assert files_of([str(tmp_path)]) == [str(tmp_path / "conf/recipe/b.yaml")]
 
 
 def test_chains_that_are_unused_or_change_nothing_are_warned_of(tmp_path: Path) -> None:

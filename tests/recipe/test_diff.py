@@ -13,7 +13,7 @@ import yaml
 from augflow.cli import main
 from augflow.recipe.diff import Change, diff_recipes, target_text
 from augflow.recipe.reader import read_recipe
-from augflow.recipe.sides import diff_outputs, read_side
+from augflow.recipe.sides import diff_outputs, diff_sides, read_side
 from augflow.registry import Registry
 from tests.conftest import Make
 
@@ -201,3 +201,18 @@ def test_what_cannot_be_compared_is_told(
     monkeypatch.chdir(checkout)
     assert main(["diff", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_must_hold_differs_too(tmp_path: Path) -> None:
+    def side(name: str, text: str) -> Any:
+        (tmp_path / name).write_text(f"chains: {{a: {{blur: {{}}}}}}\n{text}", encoding="utf-8")
+        return read_side(str(tmp_path / name), REGISTRY)
+
+    none = side("none.yaml", "classes: {hat: {target: 3}}\n")
+    some = side("some.yaml", "preserve: [colour, handedness]\nclasses: {hat: {target: 3, preserve: [orientation]}}\n")
+    same = side("same.yaml", "classes: {hat: {preserve: [orientation], target: 3}}\npreserve: [handedness, colour]\n")
+    assert diff_sides(some, same, REGISTRY) == []
+    assert diff_sides(none, some, REGISTRY) == [
+        Change(("preserve",), "changed", None, ["colour", "handedness"]),
+        Change(("classes", "hat", "preserve"), "changed", None, ["orientation"]),
+    ]

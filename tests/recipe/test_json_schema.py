@@ -85,13 +85,16 @@ def test_every_argument_of_every_transform_is_there(schema: dict[str, Any], ship
     for name in (*BUILT_IN, *usable):
         cls = shipped_only.find(name)
         step = schema["$defs"][name]
+        assert step["description"] == schema["$defs"]["chain"]["properties"][name]["description"], name
         assert step["description"], name
         own = json_schema(cls).get("properties", {})
         assert set(step["properties"]) == {*own, "use", "p", "weight"}, name
         assert step["properties"]["p"]["default"] == getattr(cls, "p", 1)
         for argument, field in own.items():
             told = step["properties"][argument]
-            assert told["description"].partition("Allowed: ")[2], (name, argument)
+            said, _, allowed = told["description"].partition("Allowed: ")
+            assert said, (name, argument)
+            assert allowed, (name, argument)
             assert ("default" in told) == ("default" in field)
             for bound in ("minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems"):
                 assert told.get(bound) == field.get(bound), (name, argument)
