@@ -127,6 +127,8 @@ def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
     arguments = sort(typed, flags, composes)
     if not composes:
         return int(module.main(arguments.words, arguments.flags))
+    if prepare := getattr(module, "prepare", None):
+        prepare(arguments)
     if operand:
         arguments.flags["operand"] = take_operand(arguments.words, f"augflow {verb} {operand}")
     job = _Job(module.main, arguments.flags, needs_source)

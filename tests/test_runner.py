@@ -36,7 +36,7 @@ def source(small_source: Path) -> Path:
 def make(*overrides: str, watch: Watch | None = None) -> Outcome:
     settings = compose(list(overrides))
     recipe = read_recipe(settings.recipe, Registry(settings.plugins))
-    return run(recipe, settings.source, settings.sink, settings.executor, settings.plugins, watch)
+    return run(recipe, settings.source, settings.sink, settings.executor, settings.plugins, watch, files=settings.origin["files"])
 
 
 def tree(root: Path) -> dict[str, str]:

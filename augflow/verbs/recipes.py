@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.text import Text
 
 from augflow.config import catalogue
@@ -21,6 +20,7 @@ from augflow.errors import RecipeError
 from augflow.recipe.passes import passes_of
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
+from augflow.recipe.written import as_yaml, resolved
 from augflow.registry import Registry
 from augflow.schema import show
 from augflow.verbs.telling import console, row, table, tell_json, wants_json
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     elif wants_json(flags):
         tell_json(recipe.as_json())
     else:
-        print(yaml.safe_dump(_resolved(recipe), sort_keys=False, allow_unicode=True, width=110), end="")
+        print(as_yaml(resolved(recipe)), end="")
     return 0
 
 
@@ -78,26 +78,6 @@ def _list(as_json: bool) -> None:
         row(made, *item.values())
     out.print(made)
     out.print("`augflow recipes NAME` shows one resolved; `augflow run recipe=NAME` uses it.")
-
-
-def _resolved(recipe: Recipe) -> dict[str, Any]:
-    """A recipe that reads as one: the same keys, with defaults filled in."""
-    resolved = recipe.as_json()
-    plain = dict(recipe.plain)
-    plain["chains"] = {
-        name: {step["name"]: _step(step) for step in steps} for name, steps in resolved["chains"].items()
-    }
-    plain["render"] = resolved["render"]
-    return plain
-
-
-def _step(step: Mapping[str, Any]) -> dict[str, Any]:
-    weight = {"weight": step["weight"]} if "weight" in step else {}
-    if "one_of" in step:
-        return {"p": step["p"], **weight, "one_of": {option["name"]: _step(option) for option in step["one_of"]}}
-    if "steps" in step:
-        return {"use": step["chain"], "p": step["p"], **weight}
-    return {"use": step["use"], "p": step["p"], **weight, **step["arguments"]}
 
 
 def _show_origin(settings: Settings, as_json: bool) -> None:
