@@ -34,7 +34,7 @@ LAYERS = (
     "recipe.sides",
     "checker",
     "executor",
-    "runner plan.survey replay verify",
+    "runner plan.survey replay verify signing",
     "config.door",
     "config.compose",
     "verbs",

@@ -22,7 +22,8 @@ WORKSHOP = ".augflow"
 LEDGER = "ledger.parquet"
 RUN = "run.json"
 LOCK = "recipe.lock.yaml"
-OURS = frozenset({LEDGER, RUN, LOCK})
+SIGNATURE = ".minisig"
+OURS = frozenset({LEDGER, RUN, LOCK} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _PATIENCE = 10.0
