@@ -152,6 +152,7 @@ class _Run:
             census = take_census(self.source, seen=self.watch.counted)
             plan = Plan(self.recipe, census)
             self._demand_room(plan)
+            self.sink.refuse_links()
             trusted = self._trusts_the_ledger()
             with self.sink.held(self.force):
                 if not trusted:

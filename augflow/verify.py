@@ -21,10 +21,10 @@ from augflow.checker import Look
 from augflow.errors import ImageError, SourceError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger import ledger
-from augflow.ledger.dataset import Counting, Dataset, DatasetError, is_inside, open_output, silently
+from augflow.ledger.dataset import Counting, Dataset, DatasetError, open_output, silently
 from augflow.plan.plan import ORIGINAL
 from augflow.recipe.recipe import Recipe
-from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP
+from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP, is_inside
 from augflow.source import open_source, told
 
 if TYPE_CHECKING:
