@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
     from augflow.config.compose import Settings
 
-VERBS = ("scan", "plan", "run", "verify", "replay", "check", "diff", "transforms", "recipes", "import", "schema", "new")
+VERBS = (
+    "scan",
+    "plan",
+    "run",
+    "verify",
+    "replay",
+    "sign",
+    "check",
+    "diff",
+    "transforms",
+    "recipes",
+    "import",
+    "schema",
+    "new",
+)
 
 OVERVIEW = """\
 augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.
@@ -127,6 +141,8 @@ def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
     arguments = sort(typed, flags, composes)
     if not composes:
         return int(module.main(arguments.words, arguments.flags))
+    if (prepare := getattr(module, "prepare", None)) and (code := prepare(arguments)) is not None:
+        return int(code)
     if operand:
         arguments.flags["operand"] = take_operand(arguments.words, f"augflow {verb} {operand}")
     job = _Job(module.main, arguments.flags, needs_source)

@@ -28,10 +28,11 @@ from augflow.engine.sampling import Photograph
 from augflow.engine.time_limit import TimeLimit, reason
 from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
-from augflow.ledger.dataset import Counting, Dataset, Record, find, is_inside, read_output, read_sample, silently
+from augflow.ledger.dataset import Counting, Dataset, Record, find, read_output, read_sample, silently
 from augflow.ledger.versions import versions
 from augflow.registry import Registry
 from augflow.schema import check, construct
+from augflow.sink.folder import is_inside
 from augflow.source import Source, decode_timeout, open_source
 from augflow.transform import Pixels
 

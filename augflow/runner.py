@@ -22,6 +22,7 @@ from augflow.ledger.stock import Stock, asked_of
 from augflow.ledger.versions import versions
 from augflow.plan.census import Census, take_census
 from augflow.plan.plan import Namer, Plan, Unit
+from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
@@ -82,6 +83,8 @@ def run(
     watch: Watch | None = None,
     command: Sequence[str] = (),
     force: bool = False,
+    files: Sequence[Mapping[str, str]] = (),
+    as_said: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Bring the sink to what `recipe` asks of the source, making only what is not there yet.
 
@@ -92,12 +95,16 @@ def run(
         command: what was typed, kept in `run.json`.
         force: hash every output; make over what was edited, what lies where an output shall, and all where the ledger
             is lost or damaged.
+        files: what the recipe came from, for the lock: each by its kind and name, with its sha256.
+        as_said: `source` and `plugins` as `run.json` tells them, what came out of the environment not filled in.
 
     Raises:
         AugflowError: the source, the sink or the recipe cannot be; nothing was touched.
         SurroundingsError: disk or machine gave out; the same call goes on later.
     """
-    return _Run(recipe, source, sink, executor or {}, plugins, watch or Watch(), command, force).run()
+    return _Run(
+        recipe, source, sink, executor or {}, plugins, watch or Watch(), command, force, files, as_said or {}
+    ).run()
 
 
 class _Run:
@@ -111,6 +118,8 @@ class _Run:
         watch: Watch,
         command: Sequence[str],
         force: bool,
+        files: Sequence[Mapping[str, str]],
+        as_said: Mapping[str, Any],
     ) -> None:
         self.began = time.monotonic()
         self.recipe = recipe
@@ -129,7 +138,9 @@ class _Run:
             "command": list(command),
             "source": dict(source),
             "plugins": list(registry.plugins),
+            **as_said,
         }
+        self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
         self.journal = Journal(self.sink.workshop / "journal.jsonl")
         self.made: set[str] = set()
         self.converted: set[str] = set()
@@ -143,6 +154,7 @@ class _Run:
             census = take_census(self.source, seen=self.watch.counted)
             plan = Plan(self.recipe, census)
             self._demand_room(plan)
+            self.sink.refuse_links()
             trusted = self._trusts_the_ledger()
             with self.sink.held(self.force):
                 if not trusted:
@@ -255,7 +267,7 @@ class _Run:
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             settle_all(self.sink.root)
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-            told = self.recipe, plan, outcome.aside, self.facts, outcome.kept > 0
+            told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
             account.write(self.sink.root, self.sink.workshop, *told)
 
     def _sealed(self, plan: Plan) -> bool:

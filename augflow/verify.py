@@ -6,6 +6,7 @@ the sources are those that the outputs were made from, and nothing lies there th
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import stat
@@ -13,16 +14,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augflow.checker import Look
-from augflow.errors import SourceError
+from augflow.errors import ImageError, SourceError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger import ledger
-from augflow.ledger.dataset import Counting, Dataset, DatasetError, is_inside, silently
+from augflow.ledger.dataset import Counting, Dataset, DatasetError, open_output, silently
 from augflow.plan.plan import ORIGINAL
 from augflow.recipe.recipe import Recipe
-from augflow.sink.folder import LEDGER, OURS, RUN, WORKSHOP
+from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP, is_inside
 from augflow.source import open_source, told
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ KINDS = (
     "unreadable run.json",
     "newer run.json",
     "edited run.json",
+    "not signed",
+    "edited lock",
     "count",
     "straddling family",
     "missing",
@@ -87,6 +91,8 @@ class Verification:
     sources: int | None = None
     """How many samples of the source were compared; None where they were not."""
     faults: list[Fault] = field(default_factory=list)
+    signed: str = ""
+    """By whom the data set is signed, where that was asked."""
     notes: list[str] = field(default_factory=list)
     """What was not looked at, and why."""
     seconds: float = 0.0
@@ -193,6 +199,8 @@ class _Verifier:
             digest = ""
         if digest != account.get("recipe_digest"):
             self._fault("edited run.json", RUN, "its recipe is not the one whose digest it names")
+        if "lock_sha256" in account and _sha256(self.dataset.root / LOCK) != account["lock_sha256"]:
+            self._fault("edited lock", LOCK, "its bytes are not those that run.json tells of")
         sealed = account.get("ledger_sha256")
         if sealed is None:
             self.outcome.notes.append("The ledger was not hashed: run.json does not tell its sha256.")
@@ -335,6 +343,15 @@ class _Verifier:
                         self._fault(kind, name, detail)
                 advance(len(some))
         return held
+
+
+def _sha256(file: Path) -> str:
+    """Of a file that may be missing, or no file."""
+    try:
+        with open_output(file) as (descriptor, _), open(descriptor, "rb", closefd=False) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except ImageError as error:
+        return error.kind
 
 
 def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:

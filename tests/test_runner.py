@@ -36,7 +36,8 @@ def source(small_source: Path) -> Path:
 def make(*overrides: str, watch: Watch | None = None) -> Outcome:
     settings = compose(list(overrides))
     recipe = read_recipe(settings.recipe, Registry(settings.plugins))
-    return run(recipe, settings.source, settings.sink, settings.executor, settings.plugins, watch)
+    files = settings.origin["files"]
+    return run(recipe, settings.source, settings.sink, settings.executor, settings.plugins, watch, files=files)
 
 
 def tree(root: Path) -> dict[str, str]:

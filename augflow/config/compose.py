@@ -17,9 +17,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 
 from augflow.config import catalogue, lineage, strict
-from augflow.config.door import BY_PATH, VERSION_BASE, opened, origin, shelves
+from augflow.config.door import BY_PATH, VERSION_BASE, opened, origin, primary, shelves
 from augflow.config.explain import explain, no_setting
 from augflow.errors import RecipeError
 
@@ -47,9 +48,13 @@ class Settings:
     multirun: bool
     job: str
     """What tells this job of a sweep from the others, fit for a folder's name; empty outside a sweep."""
+    as_said: dict[str, Any]
+    """`source` and `plugins`, what came out of the environment left as it was written: no ledger tells secrets."""
     origin: dict[str, Any]
     """`recipe`: its name or path; `file`; `chains`: name → `chain` and `file` of each chain that was pulled in;
-    `layers`: the files that the recipe comes from with the keys that each is put at, the strongest first."""
+    `layers`: the files that the recipe comes from with the keys that each is put at, the strongest first;
+    `files`: the same files by the names that they were reached by, each with its sha256; `roots`: where recipes and
+    chains were looked for."""
 
     def where(self, keypath: Sequence[str]) -> str:
         """Say where a value of the recipe was set: an override, or `file:line:column` of it or of what holds it."""
@@ -114,6 +119,9 @@ def settle(
     Raises:
         RecipeError: a setting is unknown, missing, or has a name that is not text.
     """
+    # As typed: Hydra's own node would fill in what they take from the environment.
+    typed: Any = OmegaConf.to_container(about.overrides.task, resolve=False)
+    words = [str(word) for word in typed]
     bare = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         plain: Any = OmegaConf.to_container(bare, resolve=True)
@@ -125,14 +133,13 @@ def settle(
     for section in _SECTIONS:
         if not isinstance(plain.get(section), dict):
             raise RecipeError(f"There is no {section}: say {section}=NAME.")
-        if section == "source" and not needs_source and not _names_source(plain["source"], about.overrides.task):
+        if section == "source" and not needs_source and not _names_source(plain["source"], words):
             plain["source"] = {}
         _check(plain[section], section)
     plugins = plain.get("plugins") or []
     if not isinstance(plugins, list) or not all(isinstance(plugin, str) for plugin in plugins):
         raise RecipeError("plugins is a list of Python files: plugins=[mine.py]")
     found = _origin(about)
-    words = list(about.overrides.task)
     _drop(plain["recipe"], found, words)
     sweep = about.mode == RunMode.MULTIRUN
     return Settings(
@@ -143,6 +150,7 @@ def settle(
         plugins=plugins,
         overrides=[found["recipe"] if word.startswith(f"recipe={BY_PATH}") else word for word in words],
         multirun=sweep,
+        as_said=_as_said(bare, plain["source"], plugins),
         job=_job(words, fixed) or str(about.job.num) if sweep else "",
         origin=found,
     )
@@ -155,6 +163,38 @@ def fixed(words: Sequence[str]) -> frozenset[str]:
     except HydraException:
         return frozenset()
     return frozenset(override.get_key_element() for override in parsed if not override.is_sweep_override())
+
+
+def _as_said(config: DictConfig, source: Mapping[str, Any], plugins: Sequence[str]) -> dict[str, Any]:
+    """`source` and `plugins`, which were read from `config`, for `run.json`."""
+    raw: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, ["source", "plugins"]), resolve=False)
+    files = [str(Path(file).absolute()) for file in plugins]
+    if "${" not in str(raw):
+        return {"source": source, "plugins": files}
+    asked: list[str] = []
+
+    def env(*arguments: Any) -> Any:
+        asked.append(str(arguments[0]))
+        return oc.env(*arguments)
+
+    def unfilled(value: Any, at: Any, key: Any) -> Any:
+        if isinstance(value, dict):
+            return {inner: unfilled(item, at[key], inner) for inner, item in value.items()}
+        if isinstance(value, list):
+            return [unfilled(item, at[key], place) for place, item in enumerate(value)]
+        asked.clear()
+        found = at[key]
+        found = OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
+        return value if asked else found
+
+    OmegaConf.register_new_resolver("oc.env", env, replace=True)
+    try:
+        named = unfilled(raw.get("plugins") or [], config, "plugins")
+        if isinstance(named, list):
+            named = [item if "${" in str(item) else file for item, file in zip(named, files, strict=True)]
+        return {"source": unfilled(raw["source"], config, "source") if source else {}, "plugins": named}
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
 
 def _rank(key: str) -> int:
@@ -192,14 +232,27 @@ def _origin(about: DictConfig) -> dict[str, Any]:
         for key, chain in sorted(chosen.items())
         if (match := _CHAIN.fullmatch(key))
     }
+    name = file if recipe.startswith(BY_PATH) else recipe
     layers: list[tuple[strict.KeyPath, strict.Kind, str]] = [((), "recipe", file)]
     document = strict.load(file, "recipe") if Path(file).is_file() else None
+    files = [{"recipe": name, "sha256": document.sha256}] if document else []
     if document and "extends" in document.data:
-        gathered = reversed(lineage.gather(document, shelves(about)).layers)
+        gathered = lineage.gather(document, shelves(about)).layers[::-1]
         layers = [(layer.at, layer.kind, layer.document.path) for layer in gathered]
-    layers += [(("chains", name), "chain", str(chain["file"])) for name, chain in chains.items()]
-    name = file if recipe.startswith(BY_PATH) else recipe
-    return {"recipe": name, "file": file, "chains": chains, "layers": layers}
+        files = [{layer.kind: layer.name or name, "sha256": layer.document.sha256} for layer in gathered]
+    layers += [(("chains", chain), "chain", str(pulled["file"])) for chain, pulled in chains.items()]
+    files += [
+        {"chain": pulled["chain"], "sha256": strict.load(pulled["file"], "chain").sha256}
+        for pulled in chains.values()
+        if Path(pulled["file"]).is_file()
+    ]
+    own = primary(about)
+    files += (
+        [{"config": str(about.job.config_name), "sha256": hashlib.sha256(own.read_bytes()).hexdigest()}] if own else []
+    )
+    files = [file for number, file in enumerate(files) if file not in files[:number]]
+    roots = [str(root) for root in shelves(about).roots]
+    return {"recipe": name, "file": file, "chains": chains, "layers": layers, "files": files, "roots": roots}
 
 
 def _drop(recipe: dict[str, Any], origin: Mapping[str, Any], words: Sequence[str]) -> None:

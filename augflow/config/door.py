@@ -109,6 +109,16 @@ def origin(config_path: str, about: DictConfig) -> str:
     return next(iter(files.values()), "")
 
 
+def primary(about: DictConfig) -> Path | None:
+    """The operator's own primary config, where there is one instead of the shipped; `about` is Hydra's own node."""
+    name = str(about.job.config_name)
+    for source in _sources(about):
+        if isinstance(source, FileConfigSource) and source.is_config(name):
+            file = Path(str(source.file(name)))
+            return None if file.resolve() == (catalogue.conf_dir() / "config.yaml").resolve() else file
+    return None
+
+
 def shelves(about: DictConfig) -> lineage.Shelves:
     """Where Hydra looked for recipes and chains; `about` is its own node."""
     return lineage.Shelves([source.root() for source in _sources(about)])

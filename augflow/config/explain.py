@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from augflow.config import catalogue
-from augflow.config.strict import RECIPE_KEYS
+from augflow.config.strict import FILE_KEYS, RECIPE_KEYS
 from augflow.errors import nearest
 
 Tree = Mapping[str, Any]
@@ -64,8 +64,8 @@ def no_setting(key: str, tree: Tree) -> str:
 def _unknown(key: str, add: str | None, tree: Tree) -> str:
     known, word, names = _walk(key, tree)
     if known == "recipe":
-        names = {*names, *RECIPE_KEYS} - {"defaults", "extends"}
-    addable = known.startswith(_OPEN) or (known == "recipe" and word in RECIPE_KEYS)
+        names = {*names, *RECIPE_KEYS} - {*FILE_KEYS}
+    addable = known.startswith(_OPEN) or (known == "recipe" and word in {*RECIPE_KEYS} - {*FILE_KEYS})
     if not known:
         return no_setting(key, tree)
     hint = "" if addable and word in names else nearest(word, names)

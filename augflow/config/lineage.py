@@ -25,6 +25,8 @@ class Layer(NamedTuple):
     at: KeyPath
     kind: Kind
     document: Document
+    name: str = ""
+    """What it was reached by; of the recipe that was asked for, nothing."""
 
 
 @dataclass
@@ -156,31 +158,31 @@ class _Gathering:
         self.shelves = where
         self.refusals: list[tuple[str, Refusal]] = []
 
-    def recipe(self, document: Document, within: tuple[str, ...]) -> Lineage:
+    def recipe(self, document: Document, within: tuple[str, ...], name: str = "") -> Lineage:
         own = {key: value for key, value in document.data.items() if key not in ("extends", "defaults")}
         within = (*within, document.path)
         base = Lineage({}, [])
         if "extends" in document.data:
             parent = self._parent(document, within)
-            base = self.recipe(parent, within) if parent else base
+            base = self.recipe(parent, within, document.data["extends"]) if parent else base
         data, layers = base.data, base.layers
         inherited = set(data.get("chains") or {})
         pulls = document.data.get("defaults", ["_self_"])
         for number, item in enumerate(pulls):
             if item == "_self_":
                 data = merged(data, own)
-                layers = [*layers, Layer((), "recipe", document)]
+                layers = [*layers, Layer((), "recipe", document, name)]
                 inherited.clear()
                 continue
-            name, chain = next(iter(item.items()))
-            at = ("chains", name.rpartition(".")[2])
-            pulled = self._read("chain", chain, document, ("defaults", str(number), name))
+            pull, chain = next(iter(item.items()))
+            at = ("chains", pull.rpartition(".")[2])
+            pulled = self._read("chain", chain, document, ("defaults", str(number), pull))
             if pulled:
                 if at[1] in inherited:
                     data = merged(data, {"chains": {at[1]: None}})
                     layers = [layer for layer in layers if layer.at != at]
                 data = merged(data, {"chains": {at[1]: pulled.data}})
-                layers = [*layers, Layer(at, "chain", pulled)]
+                layers = [*layers, Layer(at, "chain", pulled, chain)]
         return Lineage(data, layers, self.refusals)
 
     def _parent(self, document: Document, within: tuple[str, ...]) -> Document | None:

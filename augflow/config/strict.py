@@ -8,6 +8,7 @@ interpolation gets through; bytes, depth and the number of entries are bounded b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,8 @@ MAX_ENTRIES = 5_000
 MAX_KEY = 255
 MAX_REFUSALS = 100
 
+FILE_KEYS = ("extends", "defaults", "lock")
+"""Keys of a recipe's file that are none of the recipe itself."""
 RECIPE_KEYS = (
     "version",
     "seed",
@@ -43,8 +46,7 @@ RECIPE_KEYS = (
     "classes",
     "chains",
     "render",
-    "extends",
-    "defaults",
+    *FILE_KEYS,
 )
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -79,6 +81,9 @@ class Document:
     data: dict[str, Any]
     marks: dict[KeyPath, Mark]
     path: str
+    sha256: str = ""
+    lock: Any = None
+    """What a recipe's file says under `lock` of the run that it comes from; no part of the recipe."""
 
     def where(self, keypath: Sequence[str]) -> str | None:
         """Return `file:line:column` of a key (an item of a list by its number), or None where the file has none."""
@@ -123,7 +128,13 @@ def examine(content: bytes, kind: Kind, path: str = "<recipe>") -> tuple[Documen
     data: dict[str, Any] = {}
     with contextlib.suppress(_Stop):
         data = reader.read(content)
-    return Document(data, reader.marks, path), reader.refusals
+    lock = data.pop("lock", None) if kind == "recipe" else None
+    return Document(data, reader.marks, path, hashlib.sha256(content).hexdigest(), lock), reader.refusals
+
+
+def is_word(text: str) -> bool:
+    """Whether a plain text is read as it stands, and not as a number, true, false or nothing."""
+    return not (text in _WORDS or _ENDLESS.fullmatch(text) or _INTEGER.fullmatch(text) or _FRACTION.fullmatch(text))
 
 
 class _Stop(Exception):  # noqa: N818 - not an error but the end of reading

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from augflow.config.catalogue import MODELINE
 from augflow.errors import RecipeError
 from augflow.recipe.reader import FaultyRecipeError, read_recipe
+from augflow.recipe.written import as_yaml
 from augflow.registry import Registry
 
 CHAIN = "imported"
@@ -94,10 +93,7 @@ class Imported:
         lines = [f"# Imported from {self.origin}.", f"{MODELINE}recipe.schema.json"]
         lines += [f"# No equal here: {_line(item)}" for item in self.left]
         lines += [f"# Not quite the same: {_line(item)}" for item in self.close]
-        text = yaml.safe_dump(
-            _plain(self.whole()), sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-        )
-        return "\n".join((*lines, text))
+        return "\n".join((*lines, as_yaml(self.whole(), flow=None)))
 
 
 def put(steps: dict[str, Any], name: str, step: Mapping[str, Any]) -> None:
@@ -123,10 +119,3 @@ def _is_plain(value: Any) -> bool:
 
 def _line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
-
-
-def _plain(value: Any) -> Any:
-    """Values as YAML has them: tuples are lists, so that no tag is written."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,6 @@ from augflow.plan.plan import Plan
 from augflow.recipe.recipe import Recipe
 from augflow.sink.folder import LEDGER, LOCK, RUN
 from augflow.source import Aside
-
-_LOCK_HEAD = "# The recipe of this data set, as it was composed: augflow run recipe.lock.yaml\n"
 
 
 def read(root: Path) -> dict[str, Any]:
@@ -32,11 +31,13 @@ def write(
     plan: Plan,
     aside: Sequence[Aside],
     facts: Mapping[str, Any],
+    lock: str,
     kept: bool = False,
 ) -> None:
     """Write `run.json` and the locked recipe; the ledger lies there.
 
     Args:
+        lock: the locked recipe, as a file.
         kept: whether outputs of earlier runs are part of the data set; these may have been made with other versions.
     """
     before = read(root) if kept else {}
@@ -46,6 +47,7 @@ def write(
         "recipe_digest": recipe.digest,
         "plan_digest": plan.digest,
         "ledger_sha256": ledger.sha256(root / LEDGER),
+        "lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
         "classes": {
             label: {"has": done.has, "target": done.target, "originals": done.originals, "copies": done.copies}
             for label, done in plan.classes.items()
@@ -58,11 +60,5 @@ def write(
         "earlier_versions": [some for some in earlier if some != facts["versions"]],
         "recipe": recipe.as_json(),
     }
+    ledger.write_text(root / LOCK, lock, workshop)
     ledger.write_json(root / RUN, told, workshop)
-    ledger.write_text(root / LOCK, _as_yaml(recipe), workshop)
-
-
-def _as_yaml(recipe: Recipe) -> str:
-    import yaml
-
-    return _LOCK_HEAD + yaml.safe_dump(dict(recipe.plain), sort_keys=False, allow_unicode=True, width=110)

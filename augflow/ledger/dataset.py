@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from augflow.errors import ImageError, SinkError, nearest
 from augflow.ledger import ledger
 from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, RUN, FolderSink
+from augflow.sink.folder import LEDGER, RUN, FolderSink, is_inside
 from augflow.source import Source
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ Counting: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 
 _ROWS = 4096
 _FEW = 20_000
+_MOST_TOLD = 1 << 28
+"""Bytes of `run.json`."""
+_LEAST_OF_A_ROW = 32
+"""Bytes of a record however well it is packed: its sha256 is like no other's."""
+_MOST_UNFOLDED = 100
+_ANYWAY = 1 << 26
 _PREFIX = re.compile(r"[0-9a-f]{6,16}")
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
 """What a damaged file raises; pyarrow's own errors are among them."""
@@ -78,10 +84,11 @@ class Dataset:
     def account(self) -> dict[str, Any]:
         """What `run.json` holds."""
         try:
-            found = json.loads((self.root / RUN).read_bytes())
+            with self._regular(RUN).open("rb") as file:
+                found = json.loads(file.read(_MOST_TOLD))
         except FileNotFoundError:
             raise DatasetError("no run.json", RUN, f"it is missing{self._so}") from None
-        except _UNREADABLE as error:
+        except (*_UNREADABLE, RecursionError) as error:
             raise DatasetError("unreadable run.json", RUN, f"{error}{self._so}") from None
         if not isinstance(found, dict) or not isinstance(found.get("source"), dict):
             raise DatasetError("unreadable run.json", RUN, "it is not as augflow writes it")
@@ -94,7 +101,7 @@ class Dataset:
         import pyarrow.parquet as pq
 
         try:
-            file = pq.ParquetFile(self.root / LEDGER)
+            file = pq.ParquetFile(self._regular(LEDGER))
         except FileNotFoundError:
             raise DatasetError("no ledger", LEDGER, f"it is missing{self._so}") from None
         except _UNREADABLE as error:
@@ -105,6 +112,14 @@ class Dataset:
         _demand_format(found.decode(errors="replace"), LEDGER)
         if not file.schema_arrow.equals(ledger.schema()):
             raise DatasetError("edited ledger", LEDGER, "its columns are not those of a ledger")
+        _demand_bulk(file.metadata, (self.root / LEDGER).stat().st_size)
+        return file
+
+    def _regular(self, name: str) -> Path:
+        """A file of the data set, which may be another's: a pipe or a device would never end."""
+        file = self.root / name
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise OSError(errno.EINVAL, "it is a link, or no regular file")
         return file
 
     @property
@@ -141,6 +156,15 @@ class Dataset:
 
         found: list[Record] = pq.read_table(self.root / LEDGER, filters=[("path", "=", path)]).to_pylist()
         return found[0]
+
+
+def _demand_bulk(metadata: pq.FileMetaData, size: int) -> None:
+    """Refuse a ledger that claims more than its bytes can hold: a few kilobytes may unfold to more than all memory."""
+    unfolded = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if metadata.num_rows * _LEAST_OF_A_ROW > size or unfolded > max(_MOST_UNFOLDED * size, _ANYWAY):
+        raise DatasetError(
+            "edited ledger", LEDGER, f"{size} bytes cannot hold the {metadata.num_rows} records that it claims"
+        )
 
 
 @contextmanager
@@ -195,11 +219,6 @@ def _below(root: Path, what: str) -> str:
         if path.is_relative_to(base):
             return path.relative_to(base).as_posix()
     return what
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path stays below the folder that it is read from; a ledger may be another's."""
-    return bool(path) and "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from augflow.sink.folder import is_inside
 from augflow.sink.whole import write_all
 
 
@@ -97,9 +98,9 @@ class Journal:
         begun: dict[str, int] = {}
         if self._begun.exists():
             for line in self._begun.read_bytes().splitlines():
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, TypeError, AttributeError):
                     place, *paths = json.loads(line)
-                    begun |= dict.fromkeys(paths, place)
+                    begun |= dict.fromkeys(filter(is_inside, paths), int(place))
         yield from ((path, None) for path in begun)
         for place, line in self._lines():
             found = _entry(line)
@@ -115,6 +116,8 @@ def _entry(line: bytes) -> tuple[str, Entry] | None:
     try:
         record = json.loads(line)
         parents = tuple((parent["key"], parent["sha256"]) for parent in record["parents"])
+        if not is_inside(record["path"]):
+            return None
         return record["path"], Entry(int(record["size"]), bytes.fromhex(record["sha256"]), parents)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None

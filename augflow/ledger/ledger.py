@@ -93,8 +93,26 @@ def demand_sound(path: Path, digest: str | None = None) -> None:
         )
     if not found.isdecimal():
         raise SinkError(f"{path.absolute()} is no ledger of augflow's. {again}")
+    if not _paths_stay_inside(path):
+        raise SinkError(f"{path.absolute()} names outputs that lie outside the sink: augflow did not write it. {again}")
     if digest is not None and sha256(path) != digest:
         raise SinkError(f"{path.absolute()} is not as the last run left it, so nothing in it is sure. {again}")
+
+
+def _paths_stay_inside(path: Path) -> bool:
+    """Whether every output of a ledger, which may be another's, lies below its folder."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(columns=["path"]):
+            paths = batch.column(0)
+            outside = pc.match_substring_regex(paths, r"(?s)^$|\x00|(^|/)\.{0,2}(/|$)")
+            if paths.null_count or pc.any(outside).as_py():
+                return False
+    except (OSError, ValueError, LookupError) as error:
+        raise SinkError(f"{path.absolute()} cannot be read ({str(error).splitlines()[0]}).") from None
+    return True
 
 
 class NewerLedgerError(SinkError):

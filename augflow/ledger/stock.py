@@ -55,6 +55,7 @@ def foresee(
     Raises:
         SinkError: the ledger cannot be gone by.
     """
+    sink.refuse_links()
     journal = Journal(sink.workshop / "journal.jsonl")
     if not journal.path.exists() and not (sink.root / LEDGER).exists():
         return None

@@ -144,7 +144,8 @@ def target_text(target: Mapping[str, Any]) -> int | str:
     word, factor = target["word"], target["factor"]
     if word == "count":
         return int(factor)
-    return str(word) if factor == 1 and word != "x" else f"{factor:g}{word}"
+    rounded = f"{factor:g}"
+    return str(word) if factor == 1 and word != "x" else f"{rounded if float(rounded) == factor else factor}{word}"
 
 
 def _what(step: Description) -> str:

@@ -10,6 +10,7 @@ from augflow.config import strict
 from augflow.config.lineage import Layer, Lineage, Shelves, gather, shelves
 from augflow.config.strict import Document, KeyPath, Kind
 from augflow.errors import RecipeError, nearest
+from augflow.recipe import lock
 from augflow.recipe.effect import can_change
 from augflow.recipe.labels import told_apart
 from augflow.recipe.reader import FaultyRecipeError, read_recipe
@@ -91,6 +92,8 @@ class _Recipe:
     def look(self) -> Iterator[Finding]:
         for file, (mark, message) in self.lineage.refusals:
             yield Finding(file, *mark, "error", "", message)
+        for path, message in lock.faults(self.document):
+            yield Finding(self.document.path, *lock.place(self.document, path), "error", ".".join(path), message)
         recipe = None
         try:
             recipe = read_recipe(self.data, self.registry)

@@ -131,6 +131,11 @@ def _recipe_properties() -> Schema:
                 ]
             },
         },
+        "lock": {
+            "type": "object",
+            "description": "What else decided the pixels of the run that wrote this file; `augflow run --locked` "
+            "refuses to run where anything differs.",
+        },
     }
 
 

@@ -16,15 +16,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from augflow.errors import SinkError, SurroundingsError
-from augflow.sink.whole import write_all
+from augflow.sink.whole import NEW, write_all
 
 WORKSHOP = ".augflow"
 LEDGER = "ledger.parquet"
 RUN = "run.json"
 LOCK = "recipe.lock.yaml"
-OURS = frozenset({LEDGER, RUN, LOCK})
+SIGNATURE = ".minisig"
+OURS = frozenset({LEDGER, RUN, LOCK} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_OURS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATIENCE = 10.0
 """Seconds in which the workers of a killed run must have gone."""
 
@@ -56,9 +57,10 @@ class FolderSink:
             SurroundingsError: it cannot be written, or another run holds it.
         """
         self._refuse_strangers(force)
+        self.refuse_links()
         try:
             (self.workshop / "half").mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.workshop / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.workshop / "lock", _OURS, 0o644)
         except OSError as error:
             raise SurroundingsError(f"sink.root: {self.root.absolute()}: {error.strerror}.") from error
         try:
@@ -86,7 +88,7 @@ class FolderSink:
 
     def _wait_for_workers(self) -> None:
         """Workers outlive a killed driver by a moment; none may write once the next run has looked around."""
-        descriptor = os.open(self.workshop / "workers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(self.workshop / "workers", _OURS, 0o666)
         deadline = time.monotonic() + _PATIENCE
         try:
             while not _flock(descriptor, fcntl.LOCK_EX):
@@ -101,12 +103,28 @@ class FolderSink:
 
     def _join(self) -> None:
         """Tell, for as long as this process lives, that it writes here."""
-        self._joined = os.open(self.workshop / "workers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._joined = os.open(self.workshop / "workers", _OURS, 0o666)
         _flock(self._joined, fcntl.LOCK_SH)
 
     def __del__(self) -> None:
         if self._joined >= 0:
             os.close(self._joined)
+
+    def refuse_links(self) -> None:
+        """Refuse a sink whose own files are links or no files: it may come from others, and nothing outside is touched.
+
+        Raises:
+            SinkError: one of them is.
+        """
+        if self.workshop.is_symlink():
+            raise _led_astray(self.workshop)
+        for folder in (self.root, self.workshop):
+            if not folder.is_dir():
+                continue
+            for entry in os.scandir(folder):
+                ours = entry.name in OURS if folder == self.root else entry.name != "half"
+                if (ours and not entry.is_file(follow_symlinks=False)) or (not ours and _is_linked_folder(entry)):
+                    raise _led_astray(entry.path)
 
     def _refuse_strangers(self, force: bool) -> None:
         if self.root.exists() and not self.root.is_dir():
@@ -132,7 +150,7 @@ class FolderSink:
             self._join()
         folder, _, _ = path.rpartition("/")
         half = f"{self._half}{os.getpid()}"
-        descriptor = os.open(half, _NEW, 0o666)
+        descriptor = os.open(half, NEW, 0o666)
         try:
             write_all(descriptor, data)
         finally:
@@ -148,12 +166,16 @@ class FolderSink:
             return
         for folder in os.scandir(self.root):
             if folder.is_dir() and folder.name != WORKSHOP:
+                if folder.is_symlink():
+                    raise _led_astray(folder.path)
                 yield from self._sizes(folder.name)
 
     def _sizes(self, folder: str) -> Iterator[tuple[str, int]]:
         for entry in os.scandir(f"{self._prefix}{folder}"):
             path = f"{folder}/{entry.name}"
             status = entry.stat(follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode) and "/" not in folder and _is_linked_folder(entry):
+                raise _led_astray(entry.path)
             if stat.S_ISDIR(status.st_mode) and "/" not in folder:
                 yield from self._sizes(path)
             else:
@@ -163,7 +185,7 @@ class FolderSink:
         """Remove outputs, and folders that are left empty; return how many files there were."""
         folders: set[str] = set()
         removed = 0
-        for path in paths:
+        for path in filter(is_inside, paths):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(f"{self._prefix}{path}")
                 removed += 1
@@ -184,6 +206,25 @@ class FolderSink:
         for entry in sorted(os.scandir(self.workshop), key=lambda entry: entry.name == "lock"):
             os.unlink(entry.path)
         _remove_empty(self.workshop)  # It is not, where another run has come by now.
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path stays below the folder that it is read from; a ledger may be another's."""
+    return bool(path) and "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+def _is_linked_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # A link that leads to itself.
+        return False
+
+
+def _led_astray(path: str | Path) -> SinkError:
+    return SinkError(
+        f"sink.root: {os.path.abspath(path)} is a link, or no file where one belongs. Nothing is written or removed "
+        "through links: take it away, or choose another folder."
+    )
 
 
 def _remove_empty(folder: str | Path) -> None:

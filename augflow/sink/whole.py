@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How files are opened for writing: through no link, and waiting for no reader of a pipe that lies in their place."""
 
 
 class _Descriptor(io.RawIOBase):
@@ -35,7 +36,7 @@ def written(path: Path, half: Path) -> Iterator[IO[bytes]]:
     Args:
         half: where it lies until then, on the same file system.
     """
-    descriptor = os.open(half, _NEW, 0o666)
+    descriptor = os.open(half, NEW, 0o666)
     try:
         file = io.BufferedWriter(_Descriptor(descriptor), 1 << 20)
         try:

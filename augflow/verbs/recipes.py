@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.text import Text
 
 from augflow import __version__
@@ -25,6 +24,7 @@ from augflow.errors import RecipeError
 from augflow.recipe.passes import passes_of
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
+from augflow.recipe.written import as_yaml, resolved
 from augflow.registry import Registry
 from augflow.schema import show
 from augflow.verbs.telling import console, printable, row, table, tell_json, wants_json
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str], flags: Mapping[str, Any]) -> int:
     else:
         print(f"# {printable(name)}, as it resolves: what it builds on written out, defaults filled in.")
         print(f"{catalogue.MODELINE}recipe.schema.json")
-        print(yaml.safe_dump(_resolved(recipe), sort_keys=False, allow_unicode=True, width=110), end="")
+        print(as_yaml(resolved(recipe)), end="")
     return 0
 
 
@@ -94,26 +94,6 @@ def _list(as_json: bool, folders: Sequence[str]) -> int:
     out.print(made)
     out.print("`augflow recipes NAME` shows one resolved; `augflow run recipe=NAME` uses it.")
     return code
-
-
-def _resolved(recipe: Recipe) -> dict[str, Any]:
-    """A recipe that reads as one: the same keys, with defaults filled in."""
-    resolved = recipe.as_json()
-    plain = dict(recipe.plain)
-    plain["chains"] = {
-        name: {step["name"]: _step(step) for step in steps} for name, steps in resolved["chains"].items()
-    }
-    plain["render"] = resolved["render"]
-    return plain
-
-
-def _step(step: Mapping[str, Any]) -> dict[str, Any]:
-    weight = {"weight": step["weight"]} if "weight" in step else {}
-    if "one_of" in step:
-        return {"p": step["p"], **weight, "one_of": {option["name"]: _step(option) for option in step["one_of"]}}
-    if "steps" in step:
-        return {"use": step["chain"], "p": step["p"], **weight}
-    return {"use": step["use"], "p": step["p"], **weight, **step["arguments"]}
 
 
 def _show_origin(settings: Settings, as_json: bool) -> None:

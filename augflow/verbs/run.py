@@ -8,18 +8,25 @@ or falls short.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from augflow.config.lineage import Shelves
+from augflow.errors import RecipeError
+from augflow.recipe import lock
 from augflow.recipe.reader import read_recipe
+from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.runner import Outcome, run
 from augflow.verbs.progress import RunProgress
 from augflow.verbs.telling import (
     console,
+    printable,
     row,
     seconds,
     size,
@@ -32,16 +39,31 @@ from augflow.verbs.telling import (
 )
 
 if TYPE_CHECKING:
+    from augflow.config.arguments import Arguments
     from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),
     "--force": (False, "hash what is there; make over what was edited, and all where the ledger is lost"),
+    "--locked": ("", "a recipe.lock.yaml: run only where recipe, files and versions are those in it"),
 }
 
 
+def prepare(arguments: Arguments) -> None:
+    """A lock is the recipe too, where no other is named."""
+    lock, words = arguments.flags["locked"], arguments.words
+    if lock and not any(re.match(r"\+*recipe=|[^=~]+\.ya?ml$", word) for word in words):
+        if not lock.endswith((".yaml", ".yml")):
+            raise RecipeError(f"--locked {lock}: it is the recipe.lock.yaml of a run.")
+        words.append(lock)
+
+
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
-    recipe = read_recipe(settings.recipe, Registry(settings.plugins), settings.where)
+    registry = Registry(settings.plugins)
+    recipe = read_recipe(settings.recipe, registry, settings.where)
+    files = settings.origin["files"]
+    if flags["locked"]:
+        files = _demand_locked(settings, flags["locked"], recipe, registry)
     sink = dict(settings.sink)
     if settings.job and "root" in sink:
         sink["root"] = str(Path(sink["root"]) / settings.job)
@@ -55,12 +77,32 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
             watch,
             command=settings.overrides,
             force=flags["force"],
+            files=files,
+            as_said=settings.as_said,
         )
     if wants_json(flags):
         tell_json(_as_json(outcome, sink))
     else:
         _show(outcome, sink)
     return outcome.exit_code
+
+
+def _demand_locked(settings: Settings, path: str, recipe: Recipe, registry: Registry) -> Sequence[Mapping[str, str]]:
+    """Refuse to run where anything differs from the lock; return the files that the recipe comes from."""
+    locked, then, document = lock.reopen(path, registry)
+    files: Sequence[Mapping[str, str]] = settings.origin["files"]
+    absent: list[str] = []
+    itself = files[0]["sha256"] == document.sha256
+    if itself:
+        files, absent = lock.refound(then, Shelves([Path(root) for root in settings.origin["roots"]]), path)
+    now = lock.lock_of(recipe, registry, files)
+    found = lock.differences((locked, then), (recipe, now), registry, absent)
+    if found:
+        told = "\n".join(f"  {printable(str(difference))}" for difference in found)
+        raise RecipeError(f"This is not as it was locked in {path}:\n{told}\nNothing was touched.")
+    for name in absent:
+        print(f"augflow: the {printable(name)} is not here, and was not compared with the lock.", file=sys.stderr)
+    return then.files if itself else files
 
 
 def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:

@@ -3,6 +3,8 @@
 augflow verify sink.root=photos/balanced
 augflow verify sink.root=photos/balanced --fast
 augflow verify sink.root=photos/balanced source.root=moved/photos
+augflow verify sink.root=photos/balanced --signature acme.pub
+augflow verify recipe.lock.yaml --signature acme.pub
 
 Names every fault by kind and file: files that are missing, changed or foreign, a ledger or run.json that was edited,
 classes whose counts are not the plan's, samples whose outputs lie in two splits, and sources that are no longer what
@@ -14,29 +16,60 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from augflow.errors import RecipeError
+from augflow.signing import SignatureError, Signed, check
+from augflow.sink.folder import RUN
 from augflow.verbs.progress import counting
 from augflow.verbs.telling import console, printable, seconds, tell_json, wants_json
-from augflow.verify import Verification, verify
+from augflow.verify import Fault, Verification, verify
 
 if TYPE_CHECKING:
+    from augflow.config.arguments import Arguments
     from augflow.config.compose import Settings
 
 FLAGS = {
     "--format": ("text", "text or json"),
     "--fast": (False, "compare files by size alone; leave sources out"),
     "--no-sources": (False, "leave sources out"),
+    "--signature": ("", "a public key: prove that its owner signed the data set; or a file that is named"),
 }
 NEEDS_SOURCE = False
+
+
+def prepare(arguments: Arguments) -> int | None:
+    """Check the signature of a file, for which nothing is composed."""
+    files = [word for word in arguments.words if Path(word).is_file()]
+    if not files:
+        return None
+    if arguments.words != files or not arguments.flags["signature"]:
+        raise RecipeError(f"{files[0]}: only a signature proves a file: augflow verify FILE --signature KEY.pub")
+    told = {file: _signed(check(Path(file), arguments.flags["signature"])) for file in files}
+    if wants_json(arguments.flags):
+        tell_json({"signed": told})
+    else:
+        for file, said in told.items():
+            print(f"{printable(file)}: {said}.")
+    return 0
+
+
+def _signed(signed: Signed) -> str:
+    return printable(f"signed by the key {signed.key}, who says: {' '.join(signed.comment.split())}")
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     found = verify(
         settings.sink, settings.source, settings.executor, flags["fast"], not flags["no_sources"], counting=counting
     )
+    if flags["signature"]:
+        try:
+            found.signed = _signed(check(Path(settings.sink["root"]), flags["signature"]))
+        except SignatureError as error:
+            found.faults.insert(0, Fault("not signed", RUN, str(error)))
     if wants_json(flags):
         tell_json(_as_json(found))
     else:
@@ -50,6 +83,8 @@ def _show(found: Verification, fast: bool) -> None:
         out.print(Text(f"{fault.kind}: {printable(fault.file)}: {printable(fault.detail)}", style="red"))
     for note in found.notes:
         out.print(Text(printable(note)))
+    if found.signed:
+        out.print(Text(f"{RUN}, which binds all the rest: {found.signed}."))
     counted = f"{found.outputs} outputs in {len(found.classes)} classes"
     if found.faults:
         kinds = Counter(fault.kind for fault in found.faults)
@@ -68,6 +103,7 @@ def _as_json(found: Verification) -> dict[str, object]:
         "outputs": found.outputs,
         "classes": found.classes,
         "sources": found.sources,
+        "signed": found.signed,
         "faults": [fault._asdict() for fault in found.faults],
         "notes": found.notes,
         "seconds": round(found.seconds, 3),

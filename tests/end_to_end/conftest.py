@@ -66,7 +66,14 @@ def make() -> Callable[..., Outcome]:
     def call(*overrides: str | Path, executor: dict[str, Any] | None = None) -> Outcome:
         settings = compose([str(word) for word in overrides])
         recipe = read_recipe(settings.recipe, Registry(settings.plugins))
-        return run(recipe, settings.source, settings.sink, executor or settings.executor, settings.plugins)
+        return run(
+            recipe,
+            settings.source,
+            settings.sink,
+            executor or settings.executor,
+            settings.plugins,
+            files=settings.origin["files"],
+        )
 
     return call
 

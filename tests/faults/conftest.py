@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ from augflow.registry import Registry
 
 HERE = Path(__file__).resolve().parent
 Tree = dict[str, str]
+
+# Hydra keeps what it composes in one place for the whole process.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Bench:
         """Write down what to run, for `drive.py`."""
         file = root.with_name(f"{root.name}-{abs(hash(words))}{force}.json")
         if not file.exists():
-            found = compose([f"source.root={self.source}", f"sink.root={root}", *self.words, *words])
+            with _ONE_AT_A_TIME:
+                found = compose([f"source.root={self.source}", f"sink.root={root}", *self.words, *words])
             recipe = read_recipe(found.recipe, Registry())
             executor = {"kind": "local", "workers": self.workers}
             asked = {"recipe": recipe.as_json(), "source": found.source, "sink": found.sink, "executor": executor}
