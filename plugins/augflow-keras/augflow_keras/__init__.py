@@ -1,0 +1,23 @@
+"""Keras's ImageDataGenerator for augflow: the transform, a drop-in, and streams for `fit`, `evaluate`, `predict`.
+
+Names are imported when first used: a recipe that names the transform needs no Keras.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from augflow_keras.generator import ImageDataGenerator as ImageDataGenerator
+    from augflow_keras.transform import Keras as Keras
+
+_WHERE = {"ImageDataGenerator": "generator", "Keras": "transform"}
+__all__ = ["ImageDataGenerator", "Keras"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'augflow_keras' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"augflow_keras.{_WHERE[name]}"), name)
