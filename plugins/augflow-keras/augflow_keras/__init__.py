@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from augflow_keras.epochs import Epochs as Epochs
     from augflow_keras.generator import ImageDataGenerator as ImageDataGenerator
     from augflow_keras.transform import Keras as Keras
 
-_WHERE = {"ImageDataGenerator": "generator", "Keras": "transform"}
-__all__ = ["ImageDataGenerator", "Keras"]
+_WHERE = {"Epochs": "epochs", "ImageDataGenerator": "generator", "Keras": "transform"}
+__all__ = ["Epochs", "ImageDataGenerator", "Keras"]
 
 
 def __getattr__(name: str) -> Any:

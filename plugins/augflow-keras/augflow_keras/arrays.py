@@ -77,7 +77,7 @@ class ArrayFlow(Flow):
     def _label(self, index: int) -> Any:
         return None if self.y is None else self.y[index].tolist()
 
-    def _bounds(self) -> tuple[float, float]:
+    def _bounds(self, image: Floats) -> tuple[float, float]:
         return self._values
 
     @cached_property

@@ -77,8 +77,8 @@ class FileFlow(Flow):
     def _origin(self, index: int) -> dict[str, Any]:
         return {"path": self.filepaths[index]}
 
-    def _bounds(self) -> tuple[float, float]:
-        return 0, 255
+    def _bounds(self, image: Floats) -> tuple[float, float]:
+        return 0, 65535 if image.max() > 255 else 255  # gray of 16 bits stays so, as in Keras
 
 
 def _json(value: Any) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from augflow.draw import Streams
 from augflow.transform import Size
+from augflow_keras.dataset import Dataset
 from augflow_keras.pixels import Floats, cast, computed
 from augflow_keras.saving import Saving
 from augflow_keras.seeds import seed_of
@@ -21,17 +22,11 @@ from augflow_keras.seeds import seed_of
 if TYPE_CHECKING:
     from augflow_keras.generator import ImageDataGenerator
 
-    class PyDataset:
-        def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None: ...
-
-else:
-    from keras.utils import PyDataset
-
 Batch = Any
 """Inputs, or a tuple of inputs, targets and sample weights."""
 
 
-class Flow(PyDataset):
+class Flow(Dataset):
     """Batches of a data set, epoch after epoch.
 
     As a Keras dataset it has `len(flow)` batches, `flow[i]` of the present `epoch`, which Keras counts on; as an
@@ -55,7 +50,7 @@ class Flow(PyDataset):
         self.keys, self.n = keys, len(keys)
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed_of(seed)
         self.saving = saving
-        self.epoch = self.batch_index = 0
+        self.batch_index = 0
         self.lock = threading.Lock()
         self._order: tuple[int, NDArray[np.intp]] | None = None
 
@@ -91,8 +86,8 @@ class Flow(PyDataset):
         self.batch_index = 0
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch: Keras calls it."""
-        self.epoch, self.batch_index = self.epoch + 1, 0
+        super().on_epoch_end()
+        self.batch_index = 0
 
     def order(self, epoch: int) -> NDArray[np.intp]:
         """The images of an epoch, as their numbers in the data set."""
@@ -149,8 +144,8 @@ class Flow(PyDataset):
     def _batch(self, number: int, epoch: int) -> Batch:
         indices = self.order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
         batch = np.empty((len(indices), *self.image_shape), dtype=self.dtype)
-        for place, index in enumerate(indices.tolist()):
-            batch[place] = self._made(index, epoch, save=True)
+        for place, image in enumerate(self.each(lambda index: self._made(index, epoch, save=True), indices.tolist())):
+            batch[place] = image
         return self._with_targets(batch, indices)
 
     def _made(self, index: int, epoch: int, save: bool) -> NDArray[Any]:
@@ -159,7 +154,7 @@ class Flow(PyDataset):
         made = computed(generator.apply_transform(image, generator.draw(image.shape, streams)))
         if self.saving and save:
             shown = made if self.data_format == "channels_last" else np.moveaxis(made, 0, 2)
-            self.saving.save(shown, *self._bounds(), index, (self.seed, self.keys[index], epoch))
+            self.saving.save(shown, *self._bounds(image), index, (self.seed, self.keys[index], epoch))
         # A flip is a view of the image, and what is standardised in place must be nobody else's.
         return cast(generator.standardize(np.array(made), streams), self.dtype)
 
@@ -179,5 +174,5 @@ class Flow(PyDataset):
         return {}
 
     @abstractmethod
-    def _bounds(self) -> tuple[float, float]:
-        """Between which values the images lie."""
+    def _bounds(self, image: Floats) -> tuple[float, float]:
+        """Between which values the images lie, of which this is one."""

@@ -46,7 +46,7 @@ class Columns:
             raise ValueError(f'If class_mode="binary" there must be 2 classes. Found {count}.')
         if classes and mode in _WITHOUT_CLASSES:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=4)
-        if self.weight and not np.issubdtype(table[self.weight].dtype, np.number):
+        if self.weight and not issubclass(table[self.weight].dtype.type, np.number):
             raise TypeError(f"Column weight_col={self.weight} must be numeric.")
 
 
