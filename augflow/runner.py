@@ -111,6 +111,7 @@ class _Run:
         force: bool,
     ) -> None:
         self.began = time.monotonic()
+        recipe.demand_files()
         self.recipe = recipe
         self.source: Source = open_source(source)
         self.sink: FolderSink = open_sink(sink)

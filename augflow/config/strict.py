@@ -43,6 +43,7 @@ RECIPE_KEYS = (
     "classes",
     "chains",
     "render",
+    "output",
     "extends",
     "defaults",
 )

@@ -87,7 +87,7 @@ def _resolved(recipe: Recipe) -> dict[str, Any]:
     plain["chains"] = {
         name: {step["name"]: _step(step) for step in steps} for name, steps in resolved["chains"].items()
     }
-    plain["render"] = resolved["render"]
+    plain |= {key: resolved[key] for key in ("render", "output") if key in resolved}
     return plain
 
 
