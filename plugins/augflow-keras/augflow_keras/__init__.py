@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from augflow_keras.epochs import Epochs as Epochs
     from augflow_keras.generator import ImageDataGenerator as ImageDataGenerator
+    from augflow_keras.streams import StreamDataset as StreamDataset
     from augflow_keras.transform import Keras as Keras
 
-_WHERE = {"Epochs": "epochs", "ImageDataGenerator": "generator", "Keras": "transform"}
-__all__ = ["Epochs", "ImageDataGenerator", "Keras"]
+_WHERE = {"Epochs": "epochs", "ImageDataGenerator": "generator", "Keras": "transform", "StreamDataset": "streams"}
+__all__ = ["Epochs", "ImageDataGenerator", "Keras", "StreamDataset"]
 
 
 def __getattr__(name: str) -> Any:

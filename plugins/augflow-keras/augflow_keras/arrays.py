@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from augflow_keras.flows import Batch, Flow
+from augflow_keras.dataset import Batch
+from augflow_keras.flows import Flow
 from augflow_keras.pixels import Floats, tell_channels
 from augflow_keras.saving import Saving
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augflow_keras.flows import Batch, Flow
+from augflow_keras.dataset import Batch
+from augflow_keras.flows import Flow
 from augflow_keras.listing import Listing
 from augflow_keras.loading import Loading
 from augflow_keras.pixels import Floats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,16 +13,13 @@ from numpy.typing import NDArray
 
 from augflow.draw import Streams
 from augflow.transform import Size
-from augflow_keras.dataset import Dataset
+from augflow_keras.dataset import Batch, Dataset
 from augflow_keras.pixels import Floats, cast, computed
 from augflow_keras.saving import Saving
 from augflow_keras.seeds import seed_of
 
 if TYPE_CHECKING:
     from augflow_keras.generator import ImageDataGenerator
-
-Batch = Any
-"""Inputs, or a tuple of inputs, targets and sample weights."""
 
 
 class Flow(Dataset):
@@ -51,22 +47,10 @@ class Flow(Dataset):
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed_of(seed)
         self.saving = saving
         self.batch_index = 0
-        self.lock = threading.Lock()
         self._order: tuple[int, NDArray[np.intp]] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, lock=threading.Lock())
 
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
-
-    def __getitem__(self, idx: int) -> Batch:
-        if idx >= len(self):
-            raise ValueError(f"Asked to retrieve element {idx}, but the Sequence has length {len(self)}")
-        return self._batch(idx, self.epoch)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -77,7 +61,7 @@ class Flow(Dataset):
             self.batch_index += 1
             if self.batch_index >= len(self):
                 self.epoch, self.batch_index = epoch + 1, 0
-        return self._batch(number, epoch)
+        return self.batch(epoch, number)
 
     next = __next__
 
@@ -141,12 +125,17 @@ class Flow(Dataset):
     def _streams(self, index: int, epoch: int) -> Streams:
         return Streams(self.seed, self.keys[index], epoch)
 
-    def _batch(self, number: int, epoch: int) -> Batch:
-        indices = self.order(epoch)[number * self.batch_size : (number + 1) * self.batch_size]
-        batch = np.empty((len(indices), *self.image_shape), dtype=self.dtype)
-        for place, image in enumerate(self.each(lambda index: self._made(index, epoch, save=True), indices.tolist())):
-            batch[place] = image
-        return self._with_targets(batch, indices)
+    def _indices(self, epoch: int, number: int) -> list[int]:
+        chosen: list[int] = self.order(epoch)[number * self.batch_size : (number + 1) * self.batch_size].tolist()
+        return chosen
+
+    def _make(self, epoch: int, indices: Sequence[int]) -> list[NDArray[Any]]:
+        return [self._made(index, epoch, save=True) for index in indices]
+
+    def _join(self, parts: list[list[NDArray[Any]]], indices: Sequence[int]) -> Batch:
+        images = [image for part in parts for image in part]
+        batch = np.stack(images) if images else np.empty((0, *self.image_shape), dtype=self.dtype)
+        return self._with_targets(batch, np.array(indices, dtype=np.intp))
 
     def _made(self, index: int, epoch: int, save: bool) -> NDArray[Any]:
         generator, streams = self.image_data_generator, self._streams(index, epoch)
