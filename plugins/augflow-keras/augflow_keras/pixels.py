@@ -1,12 +1,13 @@
 """What Keras does to the pixels of one image by parameters it has drawn, in the arithmetic of either dialect.
 
-`classic` is keras-preprocessing 1.1.2: the centre lies half a pixel beyond the last but one, `tx` moves rows.
+`classic` is keras-preprocessing 1.1.2: the centre lies a pixel too far to the right and down, `tx` moves rows.
 `keras3` is Keras 3: the centre is right, rows and columns are exchanged, brightness leaves the contrast alone.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import cv2
@@ -18,6 +19,9 @@ Dialect: TypeAlias = Literal["classic", "keras3"]
 FillMode: TypeAlias = Literal["constant", "nearest", "reflect", "wrap"]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 """Pixels of shape (height, width, channels), float32 or float64."""
+
+Values: TypeAlias = NDArray[Any]
+"""The same, or bytes."""
 
 _MOST_SIDE = 32_000
 """OpenCV counts places in 16 bits; and of float64 it rounds them to 1/32."""
@@ -47,7 +51,7 @@ def tell_channels(shape: tuple[int, ...], axis: int, data_format: str) -> None:
 
 
 def move(
-    image: Floats,
+    image: Values,
     dialect: Dialect,
     fill_mode: FillMode,
     cval: float,
@@ -58,18 +62,24 @@ def move(
     shear: float = 0,
     zx: float = 1,
     zy: float = 1,
-) -> Floats:
-    """Turn, shift, shear and zoom, as `apply_affine_transform` does; nothing is sampled where nothing moves."""
+) -> Values:
+    """Turn, shift, shear and zoom, as `apply_affine_transform` does; nothing is sampled where nothing moves.
+
+    Bytes are taken too, of which places between are rounded, unless `order` is above 1.
+    """
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return image
     matrix = _matrix(image.shape, dialect, theta, tx, ty, shear, zx, zy)
-    if order > 1 or max(image.shape[:2]) > _MOST_SIDE or image.dtype != np.float32:
+    if order > 1 or max(image.shape[:2]) > _MOST_SIDE or image.dtype == np.float64:
         return _spline(image, matrix, fill_mode, cval, order)
+    if order == 1 and fill_mode == "nearest":
+        return _each(lambda part: _warp(part, matrix), image)
     rows, columns, outside = _places(image.shape, matrix, fill_mode)
     if order == 0:
-        moved: Floats = image[np.floor(rows + 0.5).astype(np.intp), np.floor(columns + 0.5).astype(np.intp)]
+        moved: Values = image[np.floor(rows + 0.5).astype(np.intp), np.floor(columns + 0.5).astype(np.intp)]
     else:
-        moved = _linear(image, rows.astype(np.float32), columns.astype(np.float32))
+        maps = columns.astype(np.float32), rows.astype(np.float32)
+        moved = _each(lambda part: cv2.remap(part, *maps, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), image)
     if outside is not None:
         moved[outside] = cval
     return moved
@@ -144,24 +154,32 @@ def _places(
 def _folded(places: NDArray[np.float64], count: int, fill_mode: FillMode) -> NDArray[np.float64]:
     last = count - 1
     if fill_mode == "reflect":
-        places = np.mod(places + 0.5, 2 * count) - 0.5
-        places = np.where(places > count - 0.5, 2 * count - 1 - places, places)
+        edges = np.abs(places + 0.5)
+        if edges.max() > 2 * count:
+            edges = np.mod(edges, 2 * count)
+        places = count - np.abs(count - edges) - 0.5
     elif fill_mode == "wrap" and last:
         # Of a whole turn SciPy makes the last place coming from below, the first coming from above.
-        places = np.where(places < 0, last - np.mod(-places, last), places)
-        places = np.where(places > last, np.mod(places, last), places)
+        below, above = places < 0, places > last
+        places[below] = last - np.mod(-places[below], last)
+        places[above] = np.mod(places[above], last)
     return np.clip(places, 0, last)
 
 
-def _linear(image: Floats, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Floats:
-    if image.shape[2] > 4:
-        one_by_one = [_linear(image[..., c : c + 1], rows, columns) for c in range(image.shape[2])]
-        return np.concatenate(one_by_one, axis=2)
-    moved = cv2.remap(np.ascontiguousarray(image), columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return np.asarray(moved, dtype=image.dtype).reshape(image.shape)
+def _warp(image: Values, matrix: NDArray[np.float64]) -> Any:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    across_first = matrix[[1, 0]][:, [1, 0, 2]]
+    return cv2.warpAffine(image, across_first, image.shape[1::-1], None, flags, cv2.BORDER_REPLICATE)
 
 
-def _spline(image: Floats, matrix: NDArray[np.float64], fill_mode: FillMode, cval: float, order: int) -> Floats:
+def _each(sample: Callable[[Values], Any], image: Values) -> Values:
+    """Sample the channels together, where OpenCV does so exactly."""
+    if image.shape[2] not in (1, 3, 4):
+        return np.concatenate([_each(sample, image[..., c : c + 1]) for c in range(image.shape[2])], axis=2)
+    return np.asarray(sample(np.ascontiguousarray(image)), dtype=image.dtype).reshape(image.shape)
+
+
+def _spline(image: Values, matrix: NDArray[np.float64], fill_mode: FillMode, cval: float, order: int) -> Values:
     from scipy.ndimage import affine_transform
 
     return np.stack(

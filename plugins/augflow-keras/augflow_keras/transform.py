@@ -10,7 +10,7 @@ import numpy as np
 
 from augflow.symmetry import Breaks, turned
 from augflow.transform import Image, Params, Rng, Size
-from augflow_keras.pixels import Dialect, FillMode, Floats, brighten, move, shift_channels
+from augflow_keras.pixels import Dialect, FillMode, Values, brighten, move, shift_channels
 
 _Angle: TypeAlias = Annotated[float, at.Ge(0), at.Le(360)]
 _Shift: TypeAlias = (
@@ -75,10 +75,13 @@ class Keras:
         }
 
     def apply(self, image: Image, **params: Any) -> Image:
-        made = self.perform(image.astype(np.float32), params)
+        in_bytes = self.interpolation_order < 2 and params["channel_shift_intensity"] is params["brightness"] is None
+        made = self.perform(image if in_bytes else image.astype(np.float32), params)
+        if in_bytes:
+            return made.copy() if np.may_share_memory(made, image) else np.ascontiguousarray(made)
         return np.ascontiguousarray(np.clip(np.rint(made), 0, 255).astype(np.uint8))
 
-    def perform(self, image: Floats, params: Params) -> Floats:
+    def perform(self, image: Values, params: Params) -> Values:
         """Change the pixels of a float image by a draw; names that are missing change nothing."""
         geometry = {name: params[name] for name in _GEOMETRY if name in params}
         image = move(image, self.dialect, self.fill_mode, self.cval, self.interpolation_order, **geometry)
