@@ -22,38 +22,38 @@ class Delivery:
         self.output = output
         self._table = output.table()
 
-    def empty(self, height: int, width: int, images: int | None = None) -> Array:
-        """Room for one image of so many pixels, or for several."""
-        shape = self.output.shape(height, width)
-        return np.empty(shape if images is None else (images, *shape), dtype=self.output.dtype)
+    def empty(self, height: int, width: int) -> Array:
+        """Room for an image of so many pixels."""
+        return np.empty(self.output.shape(height, width), dtype=self.output.dtype)
 
     def hand_over(self, pixels: Pixels, into: Array) -> None:
         """Write `pixels` into what `empty` made for their size."""
-        rgb = _rgb(pixels)
-        values: Array = rgb
+        if self.output.dtype == "uint8" and self.output.layout == "hwc":
+            _rgb(pixels, into)
+            return
+        values: Array = _rgb(pixels, np.empty((*pixels.shape[:2], 3), np.uint8))
         if self.output.normalise == "sample":
-            values = rgb.astype(np.float32)
-            values = (values - values.mean(dtype=np.float64)) / (values.std(dtype=np.float64) + _FLAT)
+            mean, deviation = values.mean(), values.std()
+            values = (values - np.float32(mean)) / np.float32(deviation + _FLAT)
         if self.output.layout == "hwc":
-            self._write(values, into, self._table)
+            into[...] = values if self._table is None else _look_up(values, self._table)
             return
         for channel in range(3):
-            curve = None if self._table is None else np.ascontiguousarray(self._table[:, channel])
-            self._write(values[..., channel], into[channel], curve)
-
-    def _write(self, values: Array, into: Array, table: Array | None) -> None:
-        if table is None:
-            into[...] = values
-        elif table.dtype == np.float32:
-            into[...] = cv2.LUT(np.ascontiguousarray(values), table.reshape(1, 256, -1))
-        elif table.ndim == 2:
-            for channel in range(3):
-                into[..., channel] = table[:, channel][values[..., channel]]
-        else:
-            into[...] = table[values]
+            plane = np.ascontiguousarray(values[..., channel])
+            into[channel] = plane if self._table is None else _look_up(plane, self._table[:, channel])
 
 
-def _rgb(pixels: Pixels) -> Pixels:
-    if pixels.ndim == 2:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
-    return pixels[..., :3]
+def _rgb(pixels: Pixels, into: Array) -> Array:
+    """Write three equal channels of gray, or the first three of what has a spare one."""
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        into[...] = pixels
+        return into
+    found: Array = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_RGBA2RGB, dst=into)
+    return found
+
+
+def _look_up(values: Array, table: Array) -> Array:
+    """What a table (256, or 256 by channels) has for each byte."""
+    if table.dtype == np.float32:  # OpenCV has no smaller one.
+        return np.asarray(cv2.LUT(values, np.ascontiguousarray(table).reshape(1, 256, -1)))
+    return table[values] if table.ndim == 1 else table[values, np.arange(3)]

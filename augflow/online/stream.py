@@ -185,20 +185,30 @@ class Stream:
         self._delivery.hand_over(pixels, image)
         return Item(image, label, record)
 
-    def batch(self, epoch: int, indices: Sequence[int]) -> Batch:
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """Of every image; None where each may have its own."""
+        return self.recipe.output.shape(*self._size) if self._size else None
+
+    def batch(self, epoch: int, indices: Sequence[int], into: Array | None = None) -> Batch:
         """Several images of an epoch as one array.
+
+        Args:
+            into: where images of one known `shape` are to be written.
 
         Raises:
             RecipeError: they are not all of one size.
         """
-        if self._size is None:
+        if self.shape is None:
             return _joined([self.at(epoch, index) for index in indices])
-        room = self._room(len(indices))
+        room = self._room(len(indices), into)
         return Batch(*room, self._fill(room, slice(0, len(indices)), epoch, indices))
 
-    def _room(self, images: int) -> _Room:
-        assert self._size
-        return _Room(self._delivery.empty(*self._size, images), np.empty(images, np.int64))
+    def _room(self, images: int, into: Array | None = None) -> _Room:
+        if into is None:
+            assert self.shape
+            into = np.empty((images, *self.shape), self.recipe.output.dtype)
+        return _Room(into, np.empty(images, np.int64))
 
     def _fill(self, room: _Room, part: slice, epoch: int, indices: Sequence[int]) -> list[dict[str, Any]]:
         records = []
@@ -220,7 +230,7 @@ class Stream:
         def make(indices: range) -> list[Item]:
             return [self.at(epoch, index) for index in indices]
 
-        epoch, start = self._begin()
+        epoch, start = self.begin()
         groups = _groups(start, len(self), _TOGETHER)
         for items in ahead(make, groups, self.workers, _AHEAD * max(1, self.workers)):
             for item in items:
@@ -234,7 +244,7 @@ class Stream:
         Raises:
             RecipeError: images are not all of one size.
         """
-        epoch, start = self._begin()
+        epoch, start = self.begin()
         end = len(self) - (len(self) - start) % size if drop_last else len(self)
         for batch in self._batches(epoch, start, end, size):
             self.index += len(batch.labels)
@@ -247,7 +257,7 @@ class Stream:
         def parts() -> Iterator[tuple[_Room | None, slice, range]]:
             for first in range(start, end, size):
                 indices = range(first, min(first + size, end))
-                room = None if self._size is None else self._room(len(indices))
+                room = None if self.shape is None else self._room(len(indices))
                 for part in _groups(0, len(indices), _TOGETHER):
                     yield room, slice(part.start, part.stop), indices[part.start : part.stop]
 
@@ -267,10 +277,16 @@ class Stream:
                 taken += len(made)
                 made = []
 
-    def _begin(self) -> tuple[int, int]:
-        start, self._resume = self._resume, 0
-        self.index = start
-        return self.epoch, start
+    @property
+    def upcoming(self) -> tuple[int, int]:
+        """The epoch of the next pass, and the number of its first image."""
+        return self.epoch, self._resume
+
+    def begin(self) -> tuple[int, int]:
+        """Begin a pass: its epoch, and the number of its first image."""
+        epoch, self.index = self.upcoming
+        self._resume = 0
+        return epoch, self.index
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next pass be that of `epoch`; a position in it that was loaded stays."""
