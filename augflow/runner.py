@@ -122,6 +122,7 @@ class _Run:
         as_said: Mapping[str, Any],
     ) -> None:
         self.began = time.monotonic()
+        recipe.demand_files()
         self.recipe = recipe
         self.source: Source = open_source(source)
         self.sink: FolderSink = open_sink(sink)

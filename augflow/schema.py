@@ -66,8 +66,9 @@ def arguments_of(instance: Any) -> dict[str, Any]:
 
 def fields_of(cls: type[Any]) -> dict[str, dict[str, Any]]:
     """The arguments of `cls`: name → JSON Schema, with default."""
-    properties: dict[str, dict[str, Any]] = json_schema(cls).get("properties", {})
-    return properties
+    own = json_schema(cls)
+    found: dict[str, dict[str, Any]] = _inlined(own.get("properties", {}), own.get("$defs", {}))
+    return found
 
 
 def json_schema(cls: type[Any]) -> dict[str, Any]:
@@ -76,6 +77,17 @@ def json_schema(cls: type[Any]) -> dict[str, Any]:
         own = cls.json_schema() if hasattr(cls, "json_schema") else _adapter(cls).json_schema()
         _schemas[cls] = {**own, "additionalProperties": False}
     return _schemas[cls]
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema with what it refers to in place."""
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    if isinstance(schema.get("$ref"), str):
+        schema = {**definitions[schema["$ref"].rpartition("/")[2]], **schema}
+    return {key: _inlined(value, definitions) for key, value in schema.items() if key != "$ref"}
 
 
 _schemas: dict[type[Any], dict[str, Any]] = {}
@@ -164,6 +176,11 @@ def _describe_array(schema: Mapping[str, Any]) -> str:
     return f"{_COUNTS.get(len(parts), f'a list of {len(parts)}')}, each {parts[0]}"
 
 
+def _describe_object(schema: Mapping[str, Any]) -> str:
+    inner = [f"{name}: {describe(value)}" for name, value in schema.get("properties", {}).items()]
+    return f"a map {{{'; '.join(inner)}}}" if inner else "a map"
+
+
 _COUNTS = {2: "a pair [a, b]", 3: "three values [a, b, c]"}
 _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "number": _describe_number,
@@ -172,5 +189,5 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "boolean": lambda schema: "true or false",
     "string": lambda schema: "a text",
     "null": lambda schema: "null",
-    "object": lambda schema: "a map",
+    "object": _describe_object,
 }

@@ -46,6 +46,7 @@ RECIPE_KEYS = (
     "classes",
     "chains",
     "render",
+    "output",
     *FILE_KEYS,
 )
 

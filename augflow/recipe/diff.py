@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from augflow.engine.output import Output
 from augflow.errors import RecipeError
 from augflow.recipe.recipe import Description
 from augflow.registry import Registry
@@ -47,6 +49,7 @@ class _Comparison:
                     yield change
         yield from self._chains()
         yield from _values(("render",), self.before["render"], self.after["render"])
+        yield from _values(("output",), _output(self.before), _output(self.after))
 
     def _chains(self) -> Iterator[Change]:
         before, after = self.before["chains"], self.after["chains"]
@@ -129,6 +132,11 @@ def _values(
         old, new = before.get(key), after.get(key)
         if old != new:
             yield Change((*path, key), "changed", old, new)
+
+
+def _output(side: Mapping[str, Any]) -> Mapping[str, Any]:
+    plain: Mapping[str, Any] = side.get("output") or dataclasses.asdict(Output())
+    return plain
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from augflow.config.strict import NAME
 from augflow.docstring import meaning, summary
+from augflow.engine.output import Output
 from augflow.engine.render import Render
 from augflow.plan import target
 from augflow.recipe.recipe import ORIGINALS, SURPLUS, VERSION
@@ -115,6 +116,12 @@ def _recipe_properties() -> Schema:
             "properties": _arguments(Render, ""),
             "additionalProperties": False,
         },
+        "output": {
+            "type": ["object", "null"],
+            "description": summary(Output),
+            "properties": _arguments(Output, "output."),
+            "additionalProperties": False,
+        },
         "defaults": {
             "type": "array",
             "description": "Chains to pull in by name, such as `- /chain@chains.gentle: gentle`.",
@@ -213,7 +220,7 @@ def _definitions(registry: Registry) -> Schema:
     }
     for name in names:
         definitions |= _step(registry, name)
-    return definitions
+    return definitions | _inner(Output, "output.")
 
 
 def _names(registry: Registry) -> Iterator[str]:
@@ -250,8 +257,13 @@ def _step(registry: Registry, name: str) -> Schema:
     }
     if "required" in own:
         step["required"] = own["required"]
-    inner = {f"{name}.{key}": _refined(value, f"{name}.") for key, value in own.get("$defs", {}).items()}
-    return {name: step, **inner}
+    return {name: step, **_inner(cls, f"{name}.")}
+
+
+def _inner(cls: type[Any], prefix: str) -> Schema:
+    """The definitions that the arguments of `cls` refer to."""
+    found = json_schema(cls).get("$defs", {})
+    return {f"{prefix}{key}": _refined(value, prefix) for key, value in found.items()}
 
 
 def _arguments(cls: type[Any], prefix: str) -> Schema:

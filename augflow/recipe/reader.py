@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from augflow.engine.output import Output
 from augflow.engine.render import Render
 from augflow.errors import RecipeError, nearest
 from augflow.plan import target
@@ -15,7 +16,7 @@ from augflow.registry import ALBUMENTATIONS, Registry
 from augflow.schema import Fault, Path, arguments_of, check, construct, show
 
 _CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies", "preserve")
-KEYS = ("version", "seed", *_CLASS_KEYS[:3], "originals", *_CLASS_KEYS[3:], "classes", "chains", "render")
+KEYS = ("version", "seed", *_CLASS_KEYS[:3], "originals", *_CLASS_KEYS[3:], "classes", "chains", "render", "output")
 _MOST_TOLD = 50
 _MOST_STEPS = 10_000
 _DEEPEST = 32
@@ -86,6 +87,8 @@ class _Reader:
         rules = {label: self._class(label, rules_data, rule) for label, rules_data in classes.items()}
         render_data = {} if data.get("render") is None else data["render"]
         self.faults += check(Render, render_data, ("render",))
+        output_data = {} if data.get("output") is None else data["output"]
+        self.faults += check(Output, output_data, ("output",))
         seed = self._whole(data, "seed", 2**63 - 1, 0, ())
         originals = self._word(data, "originals", ORIGINALS, "augment", ())
         self.faults += [*self.cycles.values(), *([self.overflow] if self.overflow else [])]
@@ -102,6 +105,7 @@ class _Reader:
             chains=chains,
             render=construct(Render, render_data),
             plain=dict(data),
+            output=construct(Output, output_data),
         )
 
     def _fault(self, path: Path, message: str) -> None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from augflow.draw import digest
+from augflow.engine.output import Output, Standardise
 from augflow.engine.render import Render
+from augflow.errors import RecipeError
 from augflow.plan.target import Target
 
 VERSION = 1
@@ -45,14 +47,30 @@ class Recipe:
     render: Render
     plain: Mapping[str, Any] = field(repr=False)
     """The recipe as it was given."""
+    output: Output = field(default_factory=Output)
+    """How a stream hands over its images."""
 
     def rule_for(self, label: str) -> Rule:
         return self.classes.get(label, self.rule)
+
+    def demand_files(self) -> None:
+        """Demand that files can hold what `output` asks for.
+
+        Raises:
+            RecipeError: they cannot.
+        """
+        if not self.output.fits_a_file:
+            raise RecipeError(
+                f"recipe.output.dtype: files hold whole numbers from 0 to 255, and no {self.output.dtype}. "
+                "`augflow.stream` hands such images to training; to write files, say recipe.output=null."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """The resolved recipe: nothing implied, in a fixed order of keys."""
         plain = dataclasses.asdict(dataclasses.replace(self, plain={}))
         del plain["plain"]
+        if self.output == Output():  # So that recipes without it keep the digest they had before there was such a key.
+            del plain["output"]
         resolved: dict[str, Any] = json.loads(json.dumps({"version": VERSION, **plain}))
         return resolved
 
@@ -72,7 +90,15 @@ class Recipe:
             chains=resolved["chains"],
             render=Render(**render),
             plain={},
+            output=_output(resolved.get("output", {})),
         )
+
+
+def _output(plain: Mapping[str, Any]) -> Output:
+    normalise = plain.get("normalise")
+    if isinstance(normalise, Mapping):
+        return Output(**{**plain, "normalise": Standardise(tuple(normalise["mean"]), tuple(normalise["std"]))})
+    return Output(**plain)
 
 
 def _rule(plain: Mapping[str, Any]) -> Rule:

@@ -27,7 +27,7 @@ def resolved(recipe: Recipe) -> dict[str, Any]:
         "max_copies": rule["max_copies"],
         **{key: recipe.plain[key] for key in ("preserve", "classes") if recipe.plain.get(key)},
         "chains": {name: {step["name"]: _step(step) for step in steps} for name, steps in plain["chains"].items()},
-        "render": plain["render"],
+        **{key: plain[key] for key in ("render", "output") if key in plain},
     }
 
 

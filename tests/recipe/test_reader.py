@@ -62,6 +62,7 @@ FULL: Data = {
     "originals": "keep",
     "surplus": "drop",
     "max_copies": 5,
+    "output": {"dtype": "float32", "layout": "chw", "normalise": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}},
     "classes": {
         "hat": {"target": 800, "chain": "strong"},
         "no": {"max_copies": 0},

@@ -1,0 +1,153 @@
+"""A stream for PyTorch: a map-style data set, a sampler, and a loader that goes on where it stopped.
+
+All are right with any number of workers, persistent or not, forked or spawned: what an image is follows from its epoch
+and number alone. Needs the extra `torch`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import distributed
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+
+from augflow.online.stream import Stream
+
+Place: TypeAlias = tuple[int, int]
+"""An epoch, and the number of an image in it."""
+
+
+class StreamDataset(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
+    """A stream as a map-style data set of (image, label), for any DataLoader and sampler.
+
+    Numbers are those of the epoch that `set_epoch` said last, also in workers that persist; the places that a
+    `StreamSampler` gives say their own.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._epoch = torch.tensor([stream.epoch]).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let plain numbers be those of `epoch`."""
+        self.stream.set_epoch(epoch)
+        self._epoch[0] = epoch
+
+    def __getitem__(self, place: int | Place) -> tuple[torch.Tensor, int]:
+        epoch, index = place if isinstance(place, tuple) else (int(self._epoch), place)
+        image, label, _ = self.stream.at(epoch, range(len(self))[index])
+        return torch.from_numpy(image), label
+
+
+class _Batches(StreamDataset):
+    """The same, a batch at a time: images are made where the batch lies, and nothing is put together afterwards."""
+
+    def __getitems__(self, places: Sequence[Place]) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = self.stream.shape
+        room = None if shape is None else _room((len(places), *shape), self.stream.recipe.output.dtype)
+        into = None if room is None else room.numpy()
+        batch = self.stream.batch(places[0][0], [index for _, index in places], into)
+        return torch.from_numpy(batch.images) if room is None else room, torch.from_numpy(batch.labels)
+
+
+def _room(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    """An empty batch; in a worker it lies in shared memory from the first, as the library's own batches do."""
+    found = torch.empty(0, dtype=getattr(torch, dtype))
+    if get_worker_info() is None:
+        return found.new_empty(shape)
+    bytes_of_all = math.prod(shape) * found.element_size()
+    return found.set_(torch.UntypedStorage._new_shared(bytes_of_all), 0, shape)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+class StreamSampler(Sampler):  # type: ignore[misc, type-arg, unused-ignore]
+    """The places of an epoch in the stream's own order, balanced as it is; one pass is an epoch, the next is the next.
+
+    Args:
+        rank, world_size: which share of how many this process reads; those of `torch.distributed` where it runs.
+        even: leave out the last few of an epoch, so that all shares are equally long.
+    """
+
+    def __init__(
+        self, stream: Stream, rank: int | None = None, world_size: int | None = None, even: bool = True
+    ) -> None:
+        running = distributed.is_available() and distributed.is_initialized()
+        self._rank = rank if rank is not None else distributed.get_rank() if running else 0
+        self._world_size = world_size if world_size is not None else distributed.get_world_size() if running else 1
+        self.share = stream.shard(self._rank, self._world_size, even)
+
+    def __len__(self) -> int:
+        return len(self.share)
+
+    def __iter__(self) -> Iterator[Place]:
+        epoch, start = self.share.begin()
+        for index in range(start, len(self)):
+            yield epoch, index * self._world_size + self._rank
+        self.set_epoch(epoch + 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`; a position in it that was loaded stays."""
+        self.share.set_epoch(epoch)
+
+
+class StreamLoader(DataLoader):  # type: ignore[misc, type-arg, unused-ignore]
+    """A DataLoader of (images, labels) over a stream, which knows how far training came.
+
+    A pass is an epoch, and the next pass the next epoch.
+
+    Args:
+        batch_size: images of each batch; all have one size, which the recipe's render says.
+        rank, world_size, even: as `StreamSampler` has them.
+        options: DataLoader's own.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        batch_size: int = 32,
+        *,
+        rank: int | None = None,
+        world_size: int | None = None,
+        even: bool = True,
+        **options: Any,
+    ) -> None:
+        sampler = StreamSampler(stream, rank, world_size, even)
+        options.setdefault("collate_fn", _as_it_is)
+        super().__init__(_Batches(stream), batch_size, sampler=sampler, **options)
+        self._at = stream.epoch, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        share = self.sampler.share
+        epoch, taken = share.upcoming
+        self._at = epoch, taken
+        for images, labels in super().__iter__():
+            taken += len(labels)
+            self._at = epoch, taken
+            yield images, labels
+        self._at = epoch + 1, 0
+        share.set_epoch(epoch + 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`; a position in it that was loaded stays."""
+        self.sampler.set_epoch(epoch)
+        self._at = self.sampler.share.upcoming
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far training came: the batches that it took, not those that workers have ready."""
+        epoch, taken = self._at
+        state: dict[str, Any] = self.sampler.share.state_dict()
+        return state | {"epoch": epoch, "index": taken}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next pass go on where `state_dict` was asked."""
+        self.sampler.share.load_state_dict(state)
+        self._at = self.sampler.share.upcoming

@@ -1,0 +1,129 @@
+"""Views made: read, drawn and performed; and what stands in for those of a sample that cannot be used."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+
+from augflow.engine.codec import decode, encode, open_image
+from augflow.engine.sampling import Photograph
+from augflow.engine.views import NOT_ITS_FAULT, Views
+from augflow.errors import ImageError, SourceError, SurroundingsError
+from augflow.online.epochs import View
+from augflow.recipe.recipe import Recipe
+from augflow.registry import Registry
+from augflow.source import Aside, Source, open_source, splits_of, told
+from augflow.transform import Pixels
+
+
+class SetAsideWarning(UserWarning):
+    """A sample cannot be used; another view of its class stands in for it."""
+
+
+class Rendered(NamedTuple):
+    """Finished pixels as the engine holds them, and their record."""
+
+    pixels: Pixels
+    record: dict[str, Any]
+
+
+class Renderer:
+    """Makes views; safe in threads, and built again from plain data in every process that it is sent to."""
+
+    def __init__(
+        self, recipe: Recipe, source: Mapping[str, Any], through_codec: bool, plugins: Sequence[str] = ()
+    ) -> None:
+        self.__setstate__((recipe, dict(source), through_codec, list(plugins)))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._given
+
+    def __setstate__(self, given: tuple[Any, ...]) -> None:
+        self._given = given
+        self.recipe: Recipe = given[0]
+        self.source: Source = open_source(given[1])
+        self._through_codec: bool = given[2]
+        self._registry = Registry(given[3])
+        self._own = threading.local()
+        self.aside: dict[str, Aside] = {}
+        """What was met that cannot be used."""
+
+    def render(self, view: View, stand_ins: Iterable[View]) -> Rendered:
+        """Make a view, or the first of `stand_ins` that can be made.
+
+        Raises:
+            SourceError: none of them can be.
+            SurroundingsError: the machine is short of something.
+        """
+        for candidate in itertools.chain((view,), stand_ins):
+            try:
+                return self._render(candidate)
+            except ImageError as error:
+                self._set_aside(candidate, error)
+        raise SourceError(
+            f"source: '{told(view.unit.key)}' cannot be used, and no other sample of the class "
+            f"'{told(view.unit.label)}' can stand in for it: {self.aside[view.unit.key].kind}."
+        )
+
+    def _views(self) -> Views:
+        views: Views | None = getattr(self._own, "views", None)
+        if views is None:
+            cv2.setNumThreads(1)
+            self._own.views = views = Views(self.recipe, self._registry, splits_of(self.source))
+        return views
+
+    def _render(self, view: View) -> Rendered:
+        data = read(self.source, view.unit.key)
+        opened = open_image(data, self.source.max_pixels)
+        views = self._views()
+        try:
+            begun = views.draw(view.unit, view.copy, opened)
+            photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
+            pixels = views.perform(photograph, begun)
+        except (ImageError, SurroundingsError, OSError):
+            raise
+        except Exception as error:
+            raise ImageError("chain failed", f"{type(error).__name__}: {error}") from error
+        record = begun.record
+        digest = hashlib.sha256(data).hexdigest()
+        record["parents"] = [{"key": told(view.unit.key), "sha256": digest, "role": "source"}]
+        if pixels is None:
+            record |= {"size": len(data), "sha256": digest}
+            return Rendered(opened.whole(), record)
+        if self._through_codec:
+            file = encode(pixels, self.recipe.render)
+            record |= {"size": len(file), "sha256": hashlib.sha256(file).hexdigest()}
+            pixels = decode(file, pixels.shape[0] * pixels.shape[1]).pixels
+        return Rendered(pixels, record)
+
+    def _set_aside(self, view: View, error: ImageError) -> None:
+        key = view.unit.key
+        if key not in self.aside:
+            self.aside[key] = Aside(key, error.kind, error.detail)
+            warnings.warn(
+                f"'{told(key)}' cannot be used ({error}); other views of the class '{told(view.unit.label)}' stand in.",
+                SetAsideWarning,
+                stacklevel=2,
+            )
+
+
+def read(source: Source, key: str) -> bytes:
+    """Read a sample; what is no fault of its own is raised as the surroundings'.
+
+    Raises:
+        ImageError: it cannot be read.
+        SurroundingsError: the machine is short of something.
+    """
+    try:
+        return source.read(key)
+    except ImageError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in NOT_ITS_FAULT:
+            raise SurroundingsError(f"{cause.strerror}: {told(key)}") from cause
+        raise

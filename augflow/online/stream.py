@@ -1,0 +1,365 @@
+"""A recipe as a stream of images: balanced in every epoch, new views in each, the same for any workers and order."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augflow.draw import digest
+from augflow.errors import PluginError, RecipeError, SourceError, nearest
+from augflow.online.ahead import ahead, threads
+from augflow.online.delivery import Array, Delivery
+from augflow.online.epochs import Epochs
+from augflow.online.rendering import Rendered, Renderer
+from augflow.online.sound import settled
+from augflow.plan.target import Target
+from augflow.recipe.recipe import Recipe, Rule
+from augflow.source import Aside, open_source, splits_of, told
+from augflow.transform import Size
+
+_TOGETHER = 8
+"""Images that a thread makes at a time."""
+
+_AHEAD = 4
+"""How often so many are under way or waiting, for each thread."""
+
+
+class Item(NamedTuple):
+    """One image of an epoch.
+
+    `image` is as the recipe's output says, (height, width, 3) bytes of RGB unless it says otherwise; `label` the number
+    of its class; `record` what `run` would leave in the ledger, with `size` and `sha256` where there is a file.
+    """
+
+    image: Array
+    label: int
+    record: dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """Several images of one size: `images` with a first axis more, `labels` of shape (images,), and the records."""
+
+    images: Array
+    labels: NDArray[np.int64]
+    records: list[dict[str, Any]]
+
+
+def stream(
+    recipe: Recipe,
+    source: Mapping[str, Any],
+    epoch: int = 0,
+    *,
+    split: str | None = None,
+    augment: bool | None = None,
+    classes: Sequence[str] | None = None,
+    shuffle: bool | None = None,
+    through_codec: bool = False,
+    workers: int | str = "auto",
+    check: bool = True,
+    plugins: Sequence[str] = (),
+    seen: Callable[[int], None] = lambda samples: None,
+) -> Stream:
+    """Open a recipe over a source as a stream of (image, label, record).
+
+    Args:
+        recipe: from `read_recipe`.
+        source: settings, with their `kind`, as `run` takes them.
+        epoch: the one to begin with. Epoch 0 holds what `run` makes; every further one holds as many images of each
+            class, in new views.
+        split: a split of the source. One that is not augmented gives each of its samples once, with the render only.
+        augment: False gives each sample of the source once, with the render only: for a folder of its own to evaluate
+            on.
+        classes: the names that labels number; those of the source unless said.
+        shuffle: whether each epoch has an order of its own; unless said, augmented streams do.
+        through_codec: give the pixels that a reader of the written file sees, not those before they are encoded.
+        workers: threads that make images ahead; `auto` for one on each core, 0 for none.
+        check: decode every sample first, as little as proves it sound, and leave out what cannot be decoded, so that
+            counts are planned without it, as `run` plans them. Without it, views of others of the class stand in for
+            what is met to be broken; counts hold in either case.
+        plugins: Python files with transforms.
+        seen: called with the number of samples checked so far.
+
+    Raises:
+        AugflowError: the source or the recipe cannot be.
+    """
+    opened = open_source(source)
+    splits = splits_of(opened)
+    trained = split is None or (splits is not None and split == splits.chosen)
+    if augment is None:
+        augment = trained
+    if augment and not trained:
+        raise SourceError(f"split: '{split}' is not the split that is augmented; say augment=False, or leave it out.")
+    labels = list(classes) if classes is not None else [told(label) for label in opened.labels()]
+    if not trained:
+        source = {**source, "split": split}
+    if not augment:
+        recipe = render_only(recipe)
+    return Stream(
+        recipe,
+        source,
+        epoch,
+        labels,
+        augment if shuffle is None else shuffle,
+        through_codec,
+        threads(workers),
+        check,
+        plugins,
+        seen,
+    )
+
+
+def render_only(recipe: Recipe) -> Recipe:
+    """The recipe that gives each sample once, rendered."""
+    rule = Rule(Target("keep"), recipe.rule.chains, "keep", 0)
+    return dataclasses.replace(recipe, originals="render", rule=rule, classes={})
+
+
+class Stream:
+    """An epoch's images, in order or by number; one pass over it is an epoch, and the next pass goes on with the next.
+
+    `len(stream)` images are in an epoch (in this stream's share of it), and `stream[i]` is one of them. A pass begins
+    at the beginning of `epoch`, or where `load_state_dict` said.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: Mapping[str, Any],
+        epoch: int,
+        classes: Sequence[str],
+        shuffle: bool,
+        through_codec: bool,
+        workers: int,
+        check: bool,
+        plugins: Sequence[str],
+        seen: Callable[[int], None],
+    ) -> None:
+        self.recipe = recipe
+        self.classes = tuple(classes)
+        """Names of the classes; labels number them."""
+        self.shuffle = shuffle
+        self.workers = workers
+        self._renderer = Renderer(recipe, source, through_codec, plugins)
+        census, self.plan, self._aside = settled(recipe, self._renderer.source, check, workers, seen)
+        self._epochs = Epochs(self.plan, census)
+        self._labels = [self._number(told(label)) for label in self._epochs.classes]
+        self._delivery = Delivery(recipe.output)
+        # Kept originals have sizes of their own.
+        fixed = recipe.render.size is not None and recipe.originals != "keep"
+        self._size = recipe.render.target(Size(1, 1)) if fixed else None
+        self._rank, self._world_size, self._even = 0, 1, False
+        self._resume = 0
+        self.epoch, self.index = _epoch(epoch), 0
+        """Where the stream stands: so many images of that epoch were taken."""
+
+    def _number(self, label: str) -> int:
+        if label not in self.classes:
+            raise SourceError(
+                f"source: the class '{label}' is none of those that labels number.{nearest(label, self.classes)} "
+                f"They are {', '.join(self.classes)}."
+            )
+        return self.classes.index(label)
+
+    @property
+    def aside(self) -> list[Aside]:
+        """What was set aside and why: beforehand, and in this process since."""
+        return sorted({*self._aside, *self._renderer.aside.values()})
+
+    def __len__(self) -> int:
+        share, rest = divmod(len(self._epochs), self._world_size)
+        return share + (self._rank < rest and not self._even)
+
+    def __getitem__(self, index: int) -> Item:
+        return self.at(self.epoch, range(len(self))[index])
+
+    def at(self, epoch: int, index: int) -> Item:
+        """The image that comes as number `index` of an epoch."""
+        label, (pixels, record) = self._render(epoch, index)
+        image = self._delivery.empty(*pixels.shape[:2])
+        self._delivery.hand_over(pixels, image)
+        return Item(image, label, record)
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """Of every image; None where each may have its own."""
+        return self.recipe.output.shape(*self._size) if self._size else None
+
+    def batch(self, epoch: int, indices: Sequence[int], into: Array | None = None) -> Batch:
+        """Several images of an epoch as one array.
+
+        Args:
+            into: where images of one known `shape` are to be written.
+
+        Raises:
+            RecipeError: they are not all of one size.
+        """
+        if self.shape is None:
+            return _joined([self.at(epoch, index) for index in indices])
+        room = self._room(len(indices), into)
+        return Batch(*room, self._fill(room, slice(0, len(indices)), epoch, indices))
+
+    def _room(self, images: int, into: Array | None = None) -> _Room:
+        if into is None:
+            assert self.shape
+            into = np.empty((images, *self.shape), self.recipe.output.dtype)
+        return _Room(into, np.empty(images, np.int64))
+
+    def _fill(self, room: _Room, part: slice, epoch: int, indices: Sequence[int]) -> list[dict[str, Any]]:
+        records = []
+        for place, index in zip(range(part.start, part.stop), indices, strict=True):
+            label, (pixels, record) = self._render(epoch, index)
+            self._delivery.hand_over(pixels, room.images[place])
+            room.labels[place] = label
+            records.append(record)
+        return records
+
+    def _render(self, epoch: int, index: int) -> tuple[int, Rendered]:
+        place = index * self._world_size + self._rank
+        if self.shuffle:
+            place = self._epochs.shuffled(epoch, place)
+        number, view = self._epochs.at(epoch, place)
+        return self._labels[number], self._renderer.render(view, self._epochs.stand_ins(epoch, place))
+
+    def __iter__(self) -> Iterator[Item]:
+        def make(indices: range) -> list[Item]:
+            return [self.at(epoch, index) for index in indices]
+
+        epoch, start = self.begin()
+        groups = _groups(start, len(self), _TOGETHER)
+        for items in ahead(make, groups, self.workers, _AHEAD * max(1, self.workers)):
+            for item in items:
+                self.index += 1
+                yield item
+        self.set_epoch(epoch + 1)
+
+    def batches(self, size: int, drop_last: bool = False) -> Iterator[Batch]:
+        """The rest of the epoch in batches of `size`; the last may be smaller, unless it is dropped.
+
+        Raises:
+            RecipeError: images are not all of one size.
+        """
+        epoch, start = self.begin()
+        end = len(self) - (len(self) - start) % size if drop_last else len(self)
+        for batch in self._batches(epoch, start, end, size):
+            self.index += len(batch.labels)
+            yield batch
+        self.set_epoch(epoch + 1)
+
+    def _batches(self, epoch: int, start: int, end: int, size: int) -> Iterator[Batch]:
+        """Batches, each made in parts by several threads."""
+
+        def parts() -> Iterator[tuple[_Room | None, slice, range]]:
+            for first in range(start, end, size):
+                indices = range(first, min(first + size, end))
+                room = None if self.shape is None else self._room(len(indices))
+                for part in _groups(0, len(indices), _TOGETHER):
+                    yield room, slice(part.start, part.stop), indices[part.start : part.stop]
+
+        def make(part: tuple[_Room | None, slice, range]) -> tuple[_Room | None, list[Any]]:
+            room, places, indices = part
+            if room is None:
+                return None, [self.at(epoch, index) for index in indices]
+            return room, self._fill(room, places, epoch, indices)
+
+        most = _AHEAD * max(1, self.workers)
+        made: list[Any] = []
+        taken = start
+        for room, more in ahead(make, parts(), self.workers, most):
+            made += more
+            if len(made) == min(size, end - taken):
+                yield _joined(made) if room is None else Batch(*room, made)
+                taken += len(made)
+                made = []
+
+    @property
+    def upcoming(self) -> tuple[int, int]:
+        """The epoch of the next pass, and the number of its first image."""
+        return self.epoch, self._resume
+
+    def begin(self) -> tuple[int, int]:
+        """Begin a pass: its epoch, and the number of its first image."""
+        epoch, self.index = self.upcoming
+        self._resume = 0
+        return epoch, self.index
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`; a position in it that was loaded stays."""
+        if _epoch(epoch) != self.epoch:
+            self.epoch, self.index, self._resume = epoch, 0, 0
+
+    def shard(self, rank: int, world_size: int, even: bool = False) -> Stream:
+        """The share of one of several that read together: every `world_size`-th image, from number `rank` on.
+
+        Args:
+            even: leave out the last few, so that all shares are equally long.
+        """
+        if not 0 <= rank < world_size:
+            raise PluginError(f"rank: {rank} is not from 0 to {world_size - 1}, as world_size={world_size} has it.")
+        if self._world_size > 1:
+            raise PluginError("shard: this is a share already; ask the whole stream for another.")
+        part = copy.copy(self)
+        part._rank, part._world_size, part._even = rank, world_size, even
+        part.index = part._resume = 0
+        return part
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of what is streamed and in which order: equal streams give equal images at equal places."""
+        return digest(self.plan.digest, int(self.shuffle), *self.classes).hex()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands, in plain values: go on from there with `load_state_dict`."""
+        return {"epoch": self.epoch, "index": self.index, "world_size": self._world_size, "digest": self.digest}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next pass go on where `state_dict` was asked.
+
+        Raises:
+            SourceError: it was asked of another stream: recipe, samples, classes or number of shares differ.
+        """
+        if state["digest"] != self.digest:
+            raise SourceError(
+                "The state is of another stream: the recipe or its seed, the samples, the classes or the shuffling "
+                "differ. Begin an epoch anew with set_epoch."
+            )
+        if state["world_size"] != self._world_size:
+            raise SourceError(
+                f"The state is of one of {state['world_size']} shares, and this stream is one of {self._world_size}."
+            )
+        self.epoch = _epoch(state["epoch"])
+        self.index = self._resume = state["index"]
+
+
+class _Room(NamedTuple):
+    """Where a batch is written."""
+
+    images: Array
+    labels: NDArray[np.int64]
+
+
+def _groups(start: int, end: int, size: int) -> Iterator[range]:
+    return (range(first, min(first + size, end)) for first in range(start, end, size))
+
+
+def _joined(items: Sequence[Item]) -> Batch:
+    shapes = {item.image.shape for item in items}
+    if len(shapes) > 1:
+        raise RecipeError(
+            f"recipe.render.size: images of {len(shapes)} sizes do not fit into one batch. Say a size, such as "
+            "render: {size: 224}; and where the recipe says originals: keep, which leaves them at their own, say "
+            "originals: render or augment."
+        )
+    labels = np.array([item.label for item in items], np.int64)
+    return Batch(np.stack([item.image for item in items]), labels, [item.record for item in items])
+
+
+def _epoch(epoch: int) -> int:
+    if epoch < 0:
+        raise PluginError(f"epoch: {epoch} is below 0.")
+    return int(epoch)
