@@ -46,9 +46,11 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
     parts = [text.strip(), "", f"usage: augflow {verb} [flags]{before} [key=value ...]", "", *_flags(flags)]
     for group in groups:
         parts.append(f"{group}=NAME")
-        for name, file in catalogue.choices(group, [*search, *(packages if group in catalogue.SHARED else ())]).items():
+        found = catalogue.choices(group, [*search, *(packages if group in catalogue.SHARED else ())])
+        width = max([12, *(len(name) + 2 for name in found)])
+        for name, file in found.items():
             default = "(default) " if name == chosen.get(group) else ""
-            parts.append(f"  {name:<12}{default}{catalogue.purpose(file)}")
+            parts.append(f"  {name:<{width}}{default}{catalogue.purpose(file)}")
     parts += ["", "settings, with what they are unless you say otherwise"]
     for group in groups:
         for key, value, comment in _settings(search[0] / group / f"{chosen[group]}.yaml"):

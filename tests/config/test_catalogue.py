@@ -70,6 +70,8 @@ def test_a_package_is_listed_with_origin_and_version_and_used(
     assert 'target: 5 → "max"' in capsys.readouterr().out
     assert main(["plan", "source=demo", "recipe=acme/xra"]) == 2
     assert "Did you mean 'acme/xray'?" in capsys.readouterr().err
+    assert main(["plan", "--help"]) == 0
+    assert "  acme/xray   Soft copies of X-rays.\n" in capsys.readouterr().out
     assert "acme_recipes" not in sys.modules
 
 
