@@ -124,7 +124,7 @@ train = ImageDataGenerator(
 
 def test_keras_is_the_recipe_that_ships() -> None:
     found = imported(KERAS)
-    assert found.chains["imported"] == compose(["source=demo", "recipe=keras"]).recipe["chains"]["keras"] | {
+    assert found.chains["imported"] == compose(["source=demo", "recipe=keras"]).recipe["chains"]["generator"] | {
         "zoom": {"scale": [0.8, 1.2], "separate": True, "border": "nearest"}
     }
     assert [item.partition("=")[0] for item in found.left] == ["rescale", "validation_split", "preprocessing_function"]

@@ -14,7 +14,7 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from augflow.online.stream import Stream
+from augflow.online.stream import Reader, Stream
 
 Place: TypeAlias = tuple[int, int]
 """An epoch, and the number of an image in it."""
@@ -46,14 +46,34 @@ class StreamDataset(Dataset):  # type: ignore[misc, type-arg, unused-ignore]
 
 
 class _Batches(StreamDataset):
-    """The same, a batch at a time: images are made where the batch lies, and nothing is put together afterwards."""
+    """A share of a stream, a batch at a time: images are made where the batch lies, and put together by that.
+
+    A worker makes several views of a sample at once where later ones are its own: of every so many batches, one is.
+    """
+
+    def __init__(self, share: Stream, batch_size: int) -> None:
+        super().__init__(share)
+        self._batch_size = batch_size
+        self._reader: Reader | None = None
+        self._next = (-1, 0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_reader": None}
 
     def __getitems__(self, places: Sequence[Place]) -> tuple[torch.Tensor, torch.Tensor]:
+        epoch, indices = places[0][0], [self.stream.ours(whole) for _, whole in places]
+        if self._reader is None or self._next[0] != epoch or indices[0] < self._next[1]:
+            self._reader = self._read(epoch, indices[0])
+        self._next = epoch, indices[-1] + 1
         shape = self.stream.shape
         room = None if shape is None else _room((len(places), *shape), self.stream.recipe.output.dtype)
-        into = None if room is None else room.numpy()
-        batch = self.stream.batch(places[0][0], [index for _, index in places], into)
+        batch = self.stream.batch(epoch, indices, None if room is None else room.numpy(), self._reader)
         return torch.from_numpy(batch.images) if room is None else room, torch.from_numpy(batch.labels)
+
+    def _read(self, epoch: int, first: int) -> Reader:
+        worker = get_worker_info()
+        workers = worker.num_workers if worker else 1
+        return self.stream.reader(epoch, lambda index: (index - first) // self._batch_size % workers == 0)
 
 
 def _room(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
@@ -81,9 +101,11 @@ class StreamSampler(Sampler):  # type: ignore[misc, type-arg, unused-ignore]
         self, stream: Stream, rank: int | None = None, world_size: int | None = None, even: bool = True
     ) -> None:
         running = distributed.is_available() and distributed.is_initialized()
-        self._rank = rank if rank is not None else distributed.get_rank() if running else 0
-        self._world_size = world_size if world_size is not None else distributed.get_world_size() if running else 1
-        self.share = stream.shard(self._rank, self._world_size, even)
+        if rank is None:
+            rank = distributed.get_rank() if running else 0
+        if world_size is None:
+            world_size = distributed.get_world_size() if running else 1
+        self.share = stream.shard(rank, world_size, even)
 
     def __len__(self) -> int:
         return len(self.share)
@@ -91,7 +113,7 @@ class StreamSampler(Sampler):  # type: ignore[misc, type-arg, unused-ignore]
     def __iter__(self) -> Iterator[Place]:
         epoch, start = self.share.begin()
         for index in range(start, len(self)):
-            yield epoch, index * self._world_size + self._rank
+            yield epoch, self.share.whole(index)
         self.set_epoch(epoch + 1)
 
     def set_epoch(self, epoch: int) -> None:
@@ -122,7 +144,7 @@ class StreamLoader(DataLoader):  # type: ignore[misc, type-arg, unused-ignore]
     ) -> None:
         sampler = StreamSampler(stream, rank, world_size, even)
         options.setdefault("collate_fn", _as_it_is)
-        super().__init__(_Batches(stream), batch_size, sampler=sampler, **options)
+        super().__init__(_Batches(sampler.share, batch_size), batch_size, sampler=sampler, **options)
         self._at = stream.epoch, 0
 
     def __iter__(self) -> Iterator[Any]:

@@ -23,6 +23,9 @@ from augflow.recipe.recipe import Originals
 STAND_IN = 1_000_000_000
 """Copy numbers from here on are of views that stand in for those of a sample that cannot be used."""
 
+SCATTER = 2048
+"""Over at least so many images the views of one sample are scattered in a shuffled epoch."""
+
 
 class View(NamedTuple):
     """One image of an epoch: a copy of a sample."""
@@ -53,6 +56,24 @@ class _Turns:
         turn = epoch * copies + slot - originals
         return self._view(turn % has, ORIGINAL + 1 + turn // has)
 
+    def places(self, epoch: int) -> NDArray[np.int64]:
+        """The place in the order of turns of every slot's sample."""
+        has, originals, copies = self.plan.has, self.plan.originals, self.plan.copies
+        if self.originals in ("augment", "omit"):
+            return (epoch * (originals + copies) + np.arange(originals + copies)) % has
+        turns = [epoch * originals + np.arange(originals), epoch * copies + np.arange(copies)]
+        return np.concatenate(turns) % has
+
+    def family(self, epoch: int, slot: int) -> list[int]:
+        """The slots of the epoch that views of the same sample have."""
+        has, originals, copies = self.plan.has, self.plan.originals, self.plan.copies
+        if self.originals in ("augment", "omit"):
+            return list(range(slot % has, originals + copies, has))
+        place = (epoch * originals + slot if slot < originals else epoch * copies + slot - originals) % has
+        original = (place - epoch * originals) % has
+        first = originals + (place - epoch * copies) % has
+        return [*range(original, originals, has), *range(first, originals + copies, has)]
+
     def stand_ins(self, epoch: int, slot: int) -> Iterator[View]:
         """Views of the other samples, those first whose turn comes next; none is a view of any epoch."""
         has, number = self.plan.has, epoch * self.plan.result + slot
@@ -65,12 +86,25 @@ class _Turns:
         return View(Unit(self.plan.label, self.keys[index], copy, copy + 1, self.split, group), copy)
 
 
-class Epochs:
-    """All views of all epochs, class by class; each epoch can be shuffled."""
+class _Order(NamedTuple):
+    """The order of an epoch, and where in it each place is."""
 
-    def __init__(self, plan: Plan, census: Census) -> None:
+    epoch: int
+    places: NDArray[Any]
+    indices: NDArray[Any]
+
+
+class Epochs:
+    """All views of all epochs, class by class; each epoch can be shuffled.
+
+    A shuffled epoch has every class spread evenly over it, in an order of samples drawn anew; the views of one sample
+    are scattered over `SCATTER` places or more, which lets a reader decode it once for several of them.
+    """
+
+    def __init__(self, plan: Plan, census: Census, shuffle: bool) -> None:
         self.seed = plan.recipe.seed
         self.classes = tuple(plan.classes)
+        self._shuffle = shuffle
         self._turns = [
             _Turns(
                 done,
@@ -83,38 +117,64 @@ class Epochs:
             for label, done in plan.classes.items()
         ]
         self._ends = list(itertools.accumulate(turns.plan.result for turns in self._turns))
-        self._shuffled: tuple[int, NDArray[Any]] | None = None
+        self._known: _Order | None = None
 
     def __len__(self) -> int:
         return self._ends[-1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_shuffled": None}
+        return self.__dict__ | {"_known": None}
 
-    def shuffled(self, epoch: int, index: int) -> int:
-        """The place of the view that comes as number `index` of an epoch."""
-        known = self._shuffled
-        if known is None or known[0] != epoch:
-            self._shuffled = known = epoch, _permutation(self.seed, epoch, len(self))
-        return int(known[1][index])
-
-    def at(self, epoch: int, place: int) -> tuple[int, View]:
-        """The number of the class, and the view."""
-        number, slot = self._slot(place)
+    def at(self, epoch: int, index: int) -> tuple[int, View]:
+        """The number of the class, and the view that comes as number `index` of the epoch."""
+        number, slot = self._slot(epoch, index)
         return number, self._turns[number].view(epoch, slot)
 
-    def stand_ins(self, epoch: int, place: int) -> Iterator[View]:
-        """What may take this place, the first choice first, when its sample cannot be used."""
-        number, slot = self._slot(place)
+    def stand_ins(self, epoch: int, index: int) -> Iterator[View]:
+        """What may take this view's place, the first choice first, when its sample cannot be used."""
+        number, slot = self._slot(epoch, index)
         return self._turns[number].stand_ins(epoch, slot)
 
-    def _slot(self, place: int) -> tuple[int, int]:
+    def family(self, epoch: int, index: int) -> list[int]:
+        """The numbers in the epoch of all views of the sample, this one's too, ascending."""
+        number, slot = self._slot(epoch, index)
+        start = self._ends[number] - self._turns[number].plan.result
+        places = [start + slot for slot in self._turns[number].family(epoch, slot)]
+        return sorted(self._order(epoch).indices[places].tolist()) if self._shuffle else places
+
+    def _slot(self, epoch: int, index: int) -> tuple[int, int]:
+        place = int(self._order(epoch).places[index]) if self._shuffle else index
         number = bisect.bisect_right(self._ends, place)
         return number, place - (self._ends[number - 1] if number else 0)
 
+    def _order(self, epoch: int) -> _Order:
+        known = self._known
+        if known is None or known.epoch != epoch:
+            size = len(self)
+            kind = np.uint32 if size <= 2**32 else np.uint64
+            keys = [self._scattered(turns, epoch) for turns in self._turns if turns.plan.result]
+            places = np.argsort(np.concatenate(keys), kind="stable")
+            indices = np.empty(size, kind)
+            indices[places] = np.arange(size, dtype=kind)
+            self._known = known = _Order(epoch, places.astype(kind), indices)
+        return known
 
-def _permutation(seed: int, epoch: int, size: int) -> NDArray[Any]:
-    """The order of an epoch: by raw words of a keyed Philox, so that no change of NumPy's own shuffling moves it."""
-    key = int.from_bytes(digest(seed, "/order", epoch), "little")
-    order = np.argsort(np.random.Philox(key=key).random_raw(size), kind="stable")
-    return order.astype(np.uint32) if size <= 2**32 else order
+    def _scattered(self, turns: _Turns, epoch: int) -> NDArray[np.float64]:
+        """Where along the epoch the views of a class lie."""
+        whole = len(self)
+        samples, sample_of = np.unique(turns.places(epoch), return_inverse=True)
+        count = len(samples)
+        chances = _chances(self.seed, epoch, turns.plan.label, 2 * count + len(sample_of))
+        order = np.empty(count)
+        order[np.argsort(chances[:count], kind="stable")] = np.arange(count)
+        start = (order + chances[count : 2 * count]) / count * whole
+        width = min(max(SCATTER, whole / count), whole)
+        scattered: NDArray[np.float64] = (start[sample_of] + chances[2 * count :] * width) % whole
+        return scattered
+
+
+def _chances(seed: int, epoch: int, label: str, count: int) -> NDArray[np.float64]:
+    """Numbers from 0 up to and without 1, of raw words: no change of NumPy's distributions moves them."""
+    key = int.from_bytes(digest(seed, "/order", epoch, label), "little")
+    words = np.random.Philox(key=key).random_raw(count) >> np.uint64(11)
+    return words.astype(np.float64) * 2.0**-53

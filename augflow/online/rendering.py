@@ -6,12 +6,12 @@ import hashlib
 import itertools
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
 
-from augflow.engine.codec import decode, encode, open_image
+from augflow.engine.codec import Opened, decode, encode, open_image
 from augflow.engine.sampling import Photograph
 from augflow.engine.views import NOT_ITS_FAULT, Views
 from augflow.errors import ImageError, SourceError, SurroundingsError
@@ -31,6 +31,15 @@ class Rendered(NamedTuple):
 
     pixels: Pixels
     record: dict[str, Any]
+
+
+class _Sample(NamedTuple):
+    """A sample's bytes, opened."""
+
+    data: bytes
+    sha256: str
+    opened: Opened
+    photograph: Photograph
 
 
 class Renderer:
@@ -63,13 +72,38 @@ class Renderer:
         """
         for candidate in itertools.chain((view,), stand_ins):
             try:
-                return self._render(candidate)
+                return self._render(candidate, self._open(candidate.unit.key))
             except ImageError as error:
                 self._set_aside(candidate, error)
         raise SourceError(
             f"source: '{told(view.unit.key)}' cannot be used, and no other sample of the class "
             f"'{told(view.unit.label)}' can stand in for it: {self.aside[view.unit.key].kind}."
         )
+
+    def render_family(self, views: Sequence[View], stand_ins: Callable[[int], Iterable[View]]) -> Iterator[Rendered]:
+        """Make several views of one sample, read and decoded once, each as `render` makes it.
+
+        Args:
+            stand_ins: for the view of that number.
+        """
+        try:
+            sample = self._open(views[0].unit.key)
+        except ImageError:
+            sample = None
+        for number, view in enumerate(views):
+            if sample:
+                try:
+                    yield self._render(view, sample)
+                    continue
+                except ImageError:
+                    pass
+            yield self.render(view, stand_ins(number))
+
+    def _open(self, key: str) -> _Sample:
+        data = read(self.source, key)
+        opened = open_image(data, self.source.max_pixels)
+        photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
+        return _Sample(data, hashlib.sha256(data).hexdigest(), opened, photograph)
 
     def _views(self) -> Views:
         views: Views | None = getattr(self._own, "views", None)
@@ -78,24 +112,20 @@ class Renderer:
             self._own.views = views = Views(self.recipe, self._registry, splits_of(self.source))
         return views
 
-    def _render(self, view: View) -> Rendered:
-        data = read(self.source, view.unit.key)
-        opened = open_image(data, self.source.max_pixels)
+    def _render(self, view: View, sample: _Sample) -> Rendered:
         views = self._views()
         try:
-            begun = views.draw(view.unit, view.copy, opened)
-            photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
-            pixels = views.perform(photograph, begun)
+            begun = views.draw(view.unit, view.copy, sample.opened)
+            pixels = views.perform(sample.photograph, begun)
         except (ImageError, SurroundingsError, OSError):
             raise
         except Exception as error:
             raise ImageError("chain failed", f"{type(error).__name__}: {error}") from error
         record = begun.record
-        digest = hashlib.sha256(data).hexdigest()
-        record["parents"] = [{"key": told(view.unit.key), "sha256": digest, "role": "source"}]
+        record["parents"] = [{"key": told(view.unit.key), "sha256": sample.sha256, "role": "source"}]
         if pixels is None:
-            record |= {"size": len(data), "sha256": digest}
-            return Rendered(opened.whole(), record)
+            record |= {"size": len(sample.data), "sha256": sample.sha256}
+            return Rendered(sample.opened.whole(), record)
         if self._through_codec:
             file = encode(pixels, self.recipe.render)
             record |= {"size": len(file), "sha256": hashlib.sha256(file).hexdigest()}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,15 @@ from augflow.errors import PluginError, RecipeError, SourceError, nearest
 from augflow.online.ahead import ahead, threads
 from augflow.online.delivery import Array, Delivery
 from augflow.online.epochs import Epochs
+from augflow.online.families import Pass
 from augflow.online.rendering import Rendered, Renderer
 from augflow.online.sound import settled
 from augflow.plan.target import Target
 from augflow.recipe.recipe import Recipe, Rule
 from augflow.source import Aside, open_source, splits_of, told
 from augflow.transform import Size
+
+Reader: TypeAlias = Callable[[Sequence[int]], Iterator[tuple[int, Rendered]]]
 
 _TOGETHER = 8
 """Images that a thread makes at a time."""
@@ -147,7 +150,7 @@ class Stream:
         self.workers = workers
         self._renderer = Renderer(recipe, source, through_codec, plugins)
         census, self.plan, self._aside = settled(recipe, self._renderer.source, check, workers, seen)
-        self._epochs = Epochs(self.plan, census)
+        self._epochs = Epochs(self.plan, census, shuffle)
         self._labels = [self._number(told(label)) for label in self._epochs.classes]
         self._delivery = Delivery(recipe.output)
         # Kept originals have sizes of their own.
@@ -180,7 +183,10 @@ class Stream:
 
     def at(self, epoch: int, index: int) -> Item:
         """The image that comes as number `index` of an epoch."""
-        label, (pixels, record) = self._render(epoch, index)
+        return self._item(*self._render(epoch, index))
+
+    def _item(self, label: int, rendered: Rendered) -> Item:
+        pixels, record = rendered
         image = self._delivery.empty(*pixels.shape[:2])
         self._delivery.hand_over(pixels, image)
         return Item(image, label, record)
@@ -190,19 +196,23 @@ class Stream:
         """Of every image; None where each may have its own."""
         return self.recipe.output.shape(*self._size) if self._size else None
 
-    def batch(self, epoch: int, indices: Sequence[int], into: Array | None = None) -> Batch:
+    def batch(
+        self, epoch: int, indices: Sequence[int], into: Array | None = None, reader: Reader | None = None
+    ) -> Batch:
         """Several images of an epoch as one array.
 
         Args:
             into: where images of one known `shape` are to be written.
+            reader: what `reader` gave for this epoch, where the indices are such a run.
 
         Raises:
             RecipeError: they are not all of one size.
         """
+        made = reader(indices) if reader else (self._render(epoch, index) for index in indices)
         if self.shape is None:
-            return _joined([self.at(epoch, index) for index in indices])
+            return _joined([self._item(*one) for one in made])
         room = self._room(len(indices), into)
-        return Batch(*room, self._fill(room, slice(0, len(indices)), epoch, indices))
+        return Batch(*room, self._fill(room, 0, made))
 
     def _room(self, images: int, into: Array | None = None) -> _Room:
         if into is None:
@@ -210,27 +220,54 @@ class Stream:
             into = np.empty((images, *self.shape), self.recipe.output.dtype)
         return _Room(into, np.empty(images, np.int64))
 
-    def _fill(self, room: _Room, part: slice, epoch: int, indices: Sequence[int]) -> list[dict[str, Any]]:
+    def _fill(self, room: _Room, start: int, made: Iterable[tuple[int, Rendered]]) -> list[dict[str, Any]]:
         records = []
-        for place, index in zip(range(part.start, part.stop), indices, strict=True):
-            label, (pixels, record) = self._render(epoch, index)
+        for place, (label, (pixels, record)) in enumerate(made, start):
             self._delivery.hand_over(pixels, room.images[place])
             room.labels[place] = label
             records.append(record)
         return records
 
     def _render(self, epoch: int, index: int) -> tuple[int, Rendered]:
-        place = index * self._world_size + self._rank
-        if self.shuffle:
-            place = self._epochs.shuffled(epoch, place)
-        number, view = self._epochs.at(epoch, place)
-        return self._labels[number], self._renderer.render(view, self._epochs.stand_ins(epoch, place))
+        whole = self.whole(index)
+        number, view = self._epochs.at(epoch, whole)
+        return self._labels[number], self._renderer.render(view, self._epochs.stand_ins(epoch, whole))
+
+    def whole(self, index: int) -> int:
+        """The number in the whole epoch of a number in this share."""
+        return index * self._world_size + self._rank
+
+    def ours(self, whole: int) -> int:
+        """The number in this share of a number in the whole epoch."""
+        return whole // self._world_size
+
+    def reader(self, epoch: int, mine: Callable[[int], bool] = lambda index: True) -> Reader:
+        """Read a pass over an epoch in runs of numbers that ascend, which spares decoding a sample for each view.
+
+        Args:
+            mine: whether this reader will come to a number.
+        """
+
+        def ours(whole: int) -> int | None:
+            index = self.ours(whole)
+            return index if self.whole(index) == whole and index < len(self) and mine(index) else None
+
+        families = Pass(self._epochs, self._renderer, epoch, self.whole, ours)
+
+        def make(indices: Sequence[int]) -> Iterator[tuple[int, Rendered]]:
+            families.begin(indices[-1] + 1)
+            for index in indices:
+                number, rendered = families.make(index)
+                yield self._labels[number], rendered
+
+        return make
 
     def __iter__(self) -> Iterator[Item]:
         def make(indices: range) -> list[Item]:
-            return [self.at(epoch, index) for index in indices]
+            return [self._item(*made) for made in views(indices)]
 
         epoch, start = self.begin()
+        views = self.reader(epoch)
         groups = _groups(start, len(self), _TOGETHER)
         for items in ahead(make, groups, self.workers, _AHEAD * max(1, self.workers)):
             for item in items:
@@ -254,18 +291,20 @@ class Stream:
     def _batches(self, epoch: int, start: int, end: int, size: int) -> Iterator[Batch]:
         """Batches, each made in parts by several threads."""
 
-        def parts() -> Iterator[tuple[_Room | None, slice, range]]:
+        views = self.reader(epoch)
+
+        def parts() -> Iterator[tuple[_Room | None, int, range]]:
             for first in range(start, end, size):
                 indices = range(first, min(first + size, end))
                 room = None if self.shape is None else self._room(len(indices))
                 for part in _groups(0, len(indices), _TOGETHER):
-                    yield room, slice(part.start, part.stop), indices[part.start : part.stop]
+                    yield room, part.start, indices[part.start : part.stop]
 
-        def make(part: tuple[_Room | None, slice, range]) -> tuple[_Room | None, list[Any]]:
-            room, places, indices = part
+        def make(part: tuple[_Room | None, int, range]) -> tuple[_Room | None, list[Any]]:
+            room, place, indices = part
             if room is None:
-                return None, [self.at(epoch, index) for index in indices]
-            return room, self._fill(room, places, epoch, indices)
+                return None, [self._item(*made) for made in views(indices)]
+            return room, self._fill(room, place, views(indices))
 
         most = _AHEAD * max(1, self.workers)
         made: list[Any] = []

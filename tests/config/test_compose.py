@@ -78,7 +78,7 @@ def test_the_shipped_recipes_are_those_that_are_promised() -> None:
         catalogue.choices("recipe", [catalogue.conf_dir()])
     )
     assert composed("recipe=article").recipe["originals"] == "keep"
-    assert composed("recipe=keras").recipe["chains"]["keras"] == {
+    assert composed("recipe=keras").recipe["chains"]["generator"] == {
         "rotate": {"limit": 40, "border": "nearest"},
         "shift": {"x": 0.2, "y": 0.2, "border": "nearest"},
         "shear": {"x": 0.2, "y": 0, "border": "nearest"},

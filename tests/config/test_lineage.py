@@ -121,7 +121,7 @@ def test_a_pulled_chain_takes_the_place_of_the_parents(tmp_path: Path) -> None:
     text = "extends: balance\ndefaults: [{/chain@chains.new: keras}, {/chain@chains.gentle: article}]\n"
     child = composed(write(tmp_path / "mine.yaml", text))
     assert child["chains"]["gentle"] == composed("recipe=article")["chains"]["article"]
-    assert child["chains"]["new"] == composed("recipe=keras")["chains"]["keras"]
+    assert child["chains"]["new"] == composed("recipe=keras")["chains"]["generator"]
 
 
 def test_a_recipe_may_extend_the_shipped_one_of_its_name(tmp_path: Path) -> None:

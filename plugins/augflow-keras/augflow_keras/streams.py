@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from augflow.errors import nearest
 from augflow.online.stream import Stream
+from augflow.online.weights import warn_if_twice
+from augflow.source import told
 from augflow_keras.dataset import Batch, Dataset
 
 Record: TypeAlias = dict[str, Any]
@@ -27,6 +29,8 @@ class StreamDataset(Dataset):
         stream: with a size in its recipe's render, as images of a batch have one.
         batch_size: images of each batch; the last may be smaller.
         workers: threads that make them; the stream's own unless said.
+
+    Weights that correct what the recipe has balanced already draw a `TwiceCorrectedWarning`.
 
     Raises:
         ValueError: labels or weights name what is not there.
@@ -47,12 +51,7 @@ class StreamDataset(Dataset):
         if weights is not None and labels is None:
             raise ValueError("weights: Keras takes them beside labels, and there are none.")
         if isinstance(weights, Mapping):
-            for name in weights:
-                if name not in stream.classes:
-                    known = ", ".join(stream.classes)
-                    raise ValueError(
-                        f"weights: there is no class '{name}'.{nearest(name, stream.classes)} Known: {known}."
-                    )
+            _check(weights, stream)
         self.stream, self.batch_size, self.labels, self.weights = stream, batch_size, labels, weights
 
     def __len__(self) -> int:
@@ -87,6 +86,16 @@ class StreamDataset(Dataset):
         if isinstance(weights, Mapping):
             return np.array([weights.get(self.stream.classes[number], 1) for number, _ in pairs], np.float32)
         return np.array([weights(*pair) for pair in pairs], np.float32)
+
+
+def _check(weights: Mapping[str, float], stream: Stream) -> None:
+    for name in weights:
+        if name not in stream.classes:
+            known = ", ".join(stream.classes)
+            raise ValueError(f"weights: there is no class '{name}'.{nearest(name, stream.classes)} Known: {known}.")
+    classes = {told(label): plan for label, plan in stream.plan.classes.items()}
+    samples, results = ({name: getattr(plan, what) for name, plan in classes.items()} for what in ("has", "result"))
+    warn_if_twice(samples, results, {name: weights.get(name, 1) for name in classes})
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -13,6 +13,8 @@ from augflow_keras import ImageDataGenerator
 from peers import photograph, quietly, real
 from PIL import Image
 
+pytest.importorskip("keras", reason="Keras 3 is not installed")
+
 DIALECTS = ("classic", "keras3")
 COUNTS = {"boot": 7, "hat": 11, "skirt": 4}
 

@@ -14,6 +14,8 @@ from augflow_keras import ImageDataGenerator
 from peers import photographs, quietly, real
 from PIL import Image
 
+pytest.importorskip("keras", reason="Keras 3 is not installed")
+
 ARTICLE: dict[str, Any] = {
     "rotation_range": 40,
     "width_shift_range": 0.2,

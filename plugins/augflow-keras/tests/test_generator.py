@@ -10,6 +10,8 @@ import pytest
 from augflow_keras import ImageDataGenerator
 from peers import photograph, photographs, quietly, real
 
+pytest.importorskip("keras", reason="Keras 3 is not installed")
+
 DIALECTS = ("classic", "keras3")
 STATISTICS = (
     {"featurewise_center": True},

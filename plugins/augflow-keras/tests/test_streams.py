@@ -14,6 +14,7 @@ from peers import photograph
 from PIL import Image
 
 from augflow import read_recipe, stream
+from augflow.online.weights import TwiceCorrectedWarning
 from augflow.registry import Registry
 
 keras = pytest.importorskip("keras", reason="Keras 3 is not installed")
@@ -110,7 +111,8 @@ def test_labels_and_weights_go_with_their_images(folder: Path) -> None:
         assert record["label"] == source.classes[number]
         return [0.9, 0.1] if number == 0 else [0.2, 0.8]
 
-    dataset = StreamDataset(source, 18, labels=soft, weights={"few": 3.0})
+    with pytest.warns(TwiceCorrectedWarning, match="'few'"):
+        dataset = StreamDataset(source, 18, labels=soft, weights={"few": 3.0})
     _, labels, weights = dataset[0]
     assert labels.tolist() == np.float32([soft(item.label, item.record) for item in items]).tolist()
     assert weights.tolist() == [1.0 if item.label else 3.0 for item in items]

@@ -1,0 +1,11 @@
+"""augflow's stream by itself: two threads of this process."""
+
+from __future__ import annotations
+
+from loop import BATCH, arguments, take
+from opened import open_stream
+
+source, images = arguments()
+
+if __name__ == "__main__":
+    take(open_stream(source, workers=2).batches(BATCH), images)
