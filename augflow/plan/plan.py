@@ -106,17 +106,7 @@ class Plan:
         self.classes = {label: self._plan(label, counts) for label in sorted(census.classes)}
 
     def _plan(self, label: str, counts: dict[str, int]) -> ClassPlan:
-        has = counts.get(label, 0)
-        rule = self.recipe.rule_for(label)
-        target = rule.target.resolve(label, counts) if counts else 0
-        if self.recipe.originals == "omit":
-            originals = 0
-        elif rule.surplus == "drop":
-            originals = min(has, target)
-        else:
-            originals = has
-        copies = min(max(0, target - originals), has * rule.max_copies)
-        return ClassPlan(label, rule, has, target, originals, copies)
+        return ClassPlan(label, self.recipe.rule_for(label), counts.get(label, 0), *self.recipe.amount(label, counts))
 
     @property
     def split(self) -> str | None:
