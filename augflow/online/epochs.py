@@ -99,9 +99,12 @@ class Epochs:
 
     A shuffled epoch has every class spread evenly over it, in an order of samples drawn anew; the views of one sample
     are scattered over `SCATTER` places or more, which lets a reader decode it once for several of them.
+
+    Args:
+        by_key: let samples take their turns in the order of their keys; for what is not augmented.
     """
 
-    def __init__(self, plan: Plan, census: Census, shuffle: bool) -> None:
+    def __init__(self, plan: Plan, census: Census, shuffle: bool, by_key: bool = False) -> None:
         self.seed = plan.recipe.seed
         self.classes = tuple(plan.classes)
         self._shuffle = shuffle
@@ -110,7 +113,7 @@ class Epochs:
                 done,
                 plan.recipe.originals,
                 keys := census.classes[label],
-                keys.ranked(self.seed),
+                np.array(sorted(range(len(keys)), key=keys.encoded)) if by_key else keys.ranked(self.seed),
                 census.groups.get(label),
                 census.split,
             )

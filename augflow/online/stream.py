@@ -19,6 +19,7 @@ from augflow.online.epochs import Epochs
 from augflow.online.families import Pass
 from augflow.online.rendering import Rendered, Renderer
 from augflow.online.sound import settled
+from augflow.online.weights import warn_if_twice
 from augflow.plan.target import Target
 from augflow.recipe.recipe import Recipe, Rule
 from augflow.source import Aside, open_source, splits_of, told
@@ -108,6 +109,7 @@ def stream(
         source,
         epoch,
         labels,
+        augment,
         augment if shuffle is None else shuffle,
         through_codec,
         threads(workers),
@@ -136,6 +138,7 @@ class Stream:
         source: Mapping[str, Any],
         epoch: int,
         classes: Sequence[str],
+        augmented: bool,
         shuffle: bool,
         through_codec: bool,
         workers: int,
@@ -150,7 +153,7 @@ class Stream:
         self.workers = workers
         self._renderer = Renderer(recipe, source, through_codec, plugins)
         census, self.plan, self._aside = settled(recipe, self._renderer.source, check, workers, seen)
-        self._epochs = Epochs(self.plan, census, shuffle)
+        self._epochs = Epochs(self.plan, census, shuffle, by_key=not augmented)
         self._labels = [self._number(told(label)) for label in self._epochs.classes]
         self._delivery = Delivery(recipe.output)
         # Kept originals have sizes of their own.
@@ -168,6 +171,20 @@ class Stream:
                 f"They are {', '.join(self.classes)}."
             )
         return self.classes.index(label)
+
+    def weights(self, given: Mapping[str, float] | None = None) -> NDArray[np.float32]:
+        """Class weights for a loss, in the order of `classes`: of what balance is left, or those given.
+
+        Weights that correct what the stream has balanced already are warned of (`TwiceCorrectedWarning`).
+        """
+        samples = {told(label): done.has for label, done in self.plan.classes.items() if done.result}
+        if given is None:
+            counts = {label: done.has for label, done in self.plan.classes.items()}
+            given = {told(label): weight for label, weight in self.recipe.residual_weights(counts).items()}
+        else:
+            results = {told(label): done.result for label, done in self.plan.classes.items() if done.result}
+            warn_if_twice(samples, results, {label: given[label] for label in samples})
+        return np.array([given.get(label, 0.0) for label in self.classes], np.float32)
 
     @property
     def aside(self) -> list[Aside]:
@@ -227,6 +244,10 @@ class Stream:
             room.labels[place] = label
             records.append(record)
         return records
+
+    def label_of(self, epoch: int, index: int) -> int:
+        """The label alone of the image that comes as number `index` of an epoch."""
+        return self._labels[self._epochs.at(epoch, self.whole(index))[0]]
 
     def _render(self, epoch: int, index: int) -> tuple[int, Rendered]:
         whole = self.whole(index)

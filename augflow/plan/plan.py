@@ -115,23 +115,15 @@ class Plan:
         self.classes = {label: self._plan(label, counts) for label in sorted(census.classes)}
 
     def _plan(self, label: str, counts: dict[str, int]) -> ClassPlan:
-        has = counts.get(label, 0)
-        rule = self.recipe.rule_for(label)
-        target = rule.target.resolve(label, counts) if counts else 0
-        if self.recipe.originals == "omit":
-            originals = 0
-        elif rule.surplus == "drop":
-            originals = min(has, target)
-        else:
-            originals = has
+        has, rule = counts.get(label, 0), self.recipe.rule_for(label)
+        target, originals, copies = self.recipe.amount(label, counts)
         weights = self._census.weights.get(label)
         if weights is None:
-            copies = min(max(0, target - originals), has * rule.max_copies)
             return ClassPlan(label, rule, has, target, originals, copies, copied=has)
         weighed = np.ones(has)
         weighed[: len(weights)] = weights
         copied = int((weighed > 0).sum())
-        copies = min(max(0, target - originals), copied * rule.max_copies)
+        copies = min(copies, copied * rule.max_copies)
         order = self._order(self.split, label, self._census.classes[label])
         shares = np.empty(has, np.int64)
         shares[order] = share(copies, weighed[order], rule.max_copies)

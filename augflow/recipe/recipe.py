@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from augflow.draw import digest
 from augflow.engine.output import Output, Standardise
@@ -34,6 +34,14 @@ class Rule:
     max_copies: int
 
 
+class Amount(NamedTuple):
+    """What becomes of one class: what it shall hold, how many originals go into the result, how many are made."""
+
+    target: int
+    originals: int
+    copies: int
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What to make: seed, targets, chains, rules per class, render. Never where or on what."""
@@ -52,6 +60,29 @@ class Recipe:
 
     def rule_for(self, label: str) -> Rule:
         return self.classes.get(label, self.rule)
+
+    def amount(self, label: str, counts: Mapping[str, int]) -> Amount:
+        """How many images of a class the result holds, given the samples of every class that has any."""
+        has, rule = counts.get(label, 0), self.rule_for(label)
+        target = rule.target.resolve(label, counts) if counts else 0
+        originals = min(has, target) if rule.surplus == "drop" else has
+        originals = 0 if self.originals == "omit" else originals
+        return Amount(target, originals, min(max(0, target - originals), has * rule.max_copies))
+
+    def residual_weights(self, counts: Mapping[str, int]) -> dict[str, float]:
+        """Class weights for what balance is left: all 1 where the recipe balances fully.
+
+        They are those of scikit-learn's "balanced", images / (classes × images of the class), of the result, over the
+        classes that have images in it.
+
+        Args:
+            counts: samples of every class, as `Census.counts` has them.
+        """
+        present = {label: count for label, count in counts.items() if count}
+        results = {label: sum(self.amount(label, present)[1:]) for label in present}
+        results = {label: count for label, count in results.items() if count}
+        total = sum(results.values())
+        return {label: total / (len(results) * count) for label, count in results.items()}
 
     def demand_files(self) -> None:
         """Demand that files can hold what `output` asks for.
