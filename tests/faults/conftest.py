@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from augflow.registry import Registry
 
 HERE = Path(__file__).resolve().parent
 Tree = dict[str, str]
+_COMPOSING = threading.Lock()  # Hydra is one for all threads.
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Bench:
         """Write down what to run, for `drive.py`."""
         file = root.with_name(f"{root.name}-{abs(hash(words))}{force}.json")
         if not file.exists():
-            found = compose([f"source.root={self.source}", f"sink.root={root}", *self.words, *words])
+            with _COMPOSING:
+                found = compose([f"source.root={self.source}", f"sink.root={root}", *self.words, *words])
             recipe = read_recipe(found.recipe, Registry())
             executor = {"kind": "local", "workers": self.workers}
             asked = {"recipe": recipe.as_json(), "source": found.source, "sink": found.sink, "executor": executor}
