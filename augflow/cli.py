@@ -57,6 +57,8 @@ PIPE_CLOSED = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks (`sys.argv` unless given) and return the exit code."""
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        _begin_anew_in_utf8()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _guarded(lambda: _main(words))
@@ -68,6 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         code = _pipe_closed()
     return code
+
+
+def _begin_anew_in_utf8() -> None:
+    """Names of files are bytes, and records are UTF-8, whatever the locale says; Python settles that as it starts."""
+    import os
+
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _main(words: list[str]) -> int:

@@ -74,6 +74,10 @@ class Registry:
         """Where the transform called `name` comes from, as `module:Class` or `file.py:Class`."""
         return _place(self._where[name]) if name in self._where else f"albumentations:{name.partition('.')[2]}"
 
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each plugin file."""
+        return {plugin: hashlib.sha256(Path(plugin).read_bytes()).hexdigest() for plugin in self.plugins}
+
     def __contains__(self, name: str) -> bool:
         return name in self._where or name.startswith(ALBUMENTATIONS)
 

@@ -26,14 +26,24 @@ from augflow.engine.codec import decode, encode, open_image
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
 from augflow.engine.time_limit import TimeLimit, reason
-from augflow.errors import ImageError, PluginError, RecipeError, SourceError, SurroundingsError
+from augflow.errors import ImageError, PluginError, RecipeError, SurroundingsError
 from augflow.executor import Lost, Work, open_executor
-from augflow.ledger.dataset import Counting, Dataset, Record, find, read_output, read_sample, silently
+from augflow.ledger.dataset import (
+    Counting,
+    Dataset,
+    Record,
+    find,
+    read_output,
+    read_sample,
+    silently,
+    source_of,
+    versions_then,
+)
 from augflow.ledger.versions import versions
 from augflow.registry import Registry
 from augflow.schema import check, construct
 from augflow.sink.folder import is_inside
-from augflow.source import Source, decode_timeout, open_source
+from augflow.source import decode_timeout, open_source
 from augflow.transform import Pixels
 
 REPLAYER = "augflow.replay:Replayer"
@@ -64,7 +74,8 @@ class Replay:
     """What was made again, and what came of it."""
 
     changed: dict[str, tuple[str, str]]
-    """Libraries whose version was another when the data set was made: name → then, now."""
+    """Libraries whose version was another when something of the data set was made: name → then, now. And plugin files
+    that were edited since, with the first digits of their sha256."""
     outputs: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     """Verdicts by their kind."""
@@ -100,19 +111,17 @@ def replay(
     began = time.monotonic()
     dataset = Dataset(sink)
     path = None if what == ALL else find(dataset, what)
-    settings = dict(source or dataset.account["source"])
+    opened, settings = source_of(dataset, source)
     spec = {
         "root": str(dataset.root),
         "source": settings,
         "plugins": list(plugins),
         "to": None if to is None else str(to),
     }
-    opened = _open_source(settings, asked=bool(source))
     _demand_outside(to, dataset.root, getattr(opened, "root", None))
     records = [dataset.record(path)] if path else None
     _demand_transforms(transforms_of(records) if records else _all_transforms(dataset), plugins, dataset)
-    then, now = dataset.account.get("versions", {}), versions()
-    outcome = Replay({name: (str(then[name]), now.get(name, "none")) for name in then if then[name] != now.get(name)})
+    outcome = Replay(_changed(dataset, plugins))
     total = 1 if path else dataset.ledger.metadata.num_rows
     with counting("Making again", total) as advance:
         items = families(records or dataset.records())
@@ -127,6 +136,20 @@ def replay(
     outcome.differing.sort()
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _changed(dataset: Dataset, plugins: Sequence[str]) -> dict[str, tuple[str, str]]:
+    now = versions()
+    changed = {
+        name: (" and ".join(then), now.get(name, "none"))
+        for name, then in versions_then(dataset).items()
+        if then != [now.get(name)]
+    }
+    before = dataset.account.get("plugins_sha256", {})
+    for file, digest in Registry(plugins).digests().items():
+        if before.get(file, digest) != digest:
+            changed[file] = (before[file][:12], digest[:12])
+    return changed
 
 
 def transforms_of(records: Iterable[Record]) -> set[str]:
@@ -148,15 +171,6 @@ def _all_transforms(dataset: Dataset) -> set[str]:
         name, arguments, draw = (pc.struct_field(steps, part) for part in ("transform", "arguments", "draw"))
         found.update(pc.unique(name.filter(pc.and_(arguments.is_valid(), draw.is_valid()))).to_pylist())
     return found
-
-
-def _open_source(settings: Mapping[str, Any], asked: bool) -> Source:
-    try:
-        return open_source(settings)
-    except (SourceError, TypeError) as error:
-        if asked:
-            raise
-        raise SourceError(f"{error} The data set was made from there; say where it is now: source.root=…") from None
 
 
 def _demand_outside(to: str | Path | None, sink: Path, source: Path | None) -> None:

@@ -28,7 +28,7 @@ from augflow.registry import Registry
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, FolderSink
 from augflow.sink.whole import settle_all
-from augflow.source import Aside, Source, decode_timeout, open_source, splits_of
+from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
 MAKER = "augflow.engine.work:Maker"
 Order = tuple[str, str, tuple[int, ...], str | None, str | None]
@@ -67,6 +67,8 @@ class Outcome:
     left: list[Aside] = field(default_factory=list)
     """What lies in the sink and is not as augflow made it, or not augflow's; it was not touched."""
     converted: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    """What somebody may want to know, in whole sentences."""
 
     @property
     def exit_code(self) -> int:
@@ -131,15 +133,16 @@ class _Run:
         registry = Registry(plugins)
         digests = {name: Chain(name, steps, registry).digest for name, steps in recipe.chains.items()}
         self.namer = Namer(recipe, digests, splits_of(self.source))
+        self.plugins = registry.plugins
         self.watch = watch
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
         self.work = Work(MAKER, spec)
         self.facts = {
             "versions": versions(),
             "command": list(command),
-            "source": dict(source),
-            "plugins": list(registry.plugins),
-            **as_said,
+            "source": anywhere(as_said.get("source", source)),
+            "plugins": as_said.get("plugins", list(registry.plugins)),
+            "plugins_sha256": registry.digests(),
         }
         self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
         self.journal = Journal(self.sink.workshop / "journal.jsonl")
@@ -264,12 +267,23 @@ class _Run:
             outcome.removed = self.sink.remove((new - asked) | stock.unasked(asked | new))
             outcome.kept = len(stock.kept)
             outcome.left = stock.left(asked)
+        if outcome.kept:
+            outcome.notes = self._edited_plugins()
         if outcome.made or outcome.removed or resumed or not self._sealed(plan):
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             settle_all(self.sink.root)
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
             account.write(self.sink.root, self.sink.workshop, *told)
+
+    def _edited_plugins(self) -> list[str]:
+        before, now = account.read(self.sink.root).get("plugins_sha256", {}), Registry(self.plugins).digests()
+        return [
+            f"{file} is not as it was when outputs that were kept were made. Where their pixels would come out "
+            "otherwise, raise the `version` of the transform."
+            for file, digest in now.items()
+            if before.get(file, digest) != digest
+        ]
 
     def _sealed(self, plan: Plan) -> bool:
         """Whether ledger and account of this very plan lie there."""

@@ -21,11 +21,11 @@ from augflow.checker import Look
 from augflow.errors import ImageError, SourceError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger import ledger
-from augflow.ledger.dataset import Counting, Dataset, DatasetError, open_output, silently
+from augflow.ledger.dataset import Counting, Dataset, DatasetError, open_output, silently, source_of
 from augflow.plan.plan import ORIGINAL
 from augflow.recipe.recipe import Recipe
 from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP, is_inside
-from augflow.source import open_source, told
+from augflow.source import told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,16 +147,13 @@ class _Verifier:
     def open_source(self, given: Mapping[str, Any] | None) -> None:
         """Choose the source whose samples are hashed, if there still is one."""
         try:
-            settings = given or self.dataset.account["source"]
-            open_source(settings)
+            _, self.source = source_of(self.dataset, given)
         except DatasetError:
             return
-        except (SourceError, TypeError) as error:
+        except SourceError as error:
             if given:
                 raise
             self.outcome.notes.append(f"Sources were not looked at: {error}")
-            return
-        self.source = settings
 
     def verify(self) -> Verification:
         if self.dataset.unfinished:

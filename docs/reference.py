@@ -113,8 +113,8 @@ def albumentations() -> Iterator[str]:
 def recipe(registry: Registry) -> Iterator[str]:
     yield "# Recipe schema"
     yield (
-        "What a recipe may hold. `augflow schema` prints the whole as JSON Schema (draft 2020-12), with every installed "
-        "transform's arguments, for completion and checks in an editor."
+        "What a recipe may hold. `augflow schema` prints the whole as JSON Schema (draft 2020-12), with every "
+        "installed transform's arguments, for completion and checks in an editor."
     )
     properties: dict[str, Any] = recipe_schema(registry)["properties"]
     rows = [

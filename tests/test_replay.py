@@ -448,3 +448,11 @@ def test_the_verb(plain: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pat
     ):
         assert cli.main(["replay", *words]) == 2
         assert expected in capsys.readouterr().err
+
+
+def test_versions_of_earlier_runs_count_as_well(plain: Path) -> None:
+    account = json.loads((plain / "run.json").read_bytes())
+    earlier = [{**account["versions"], "numpy": "1.0"}, {**account["versions"], "numpy": "1.1"}]
+    (plain / "run.json").write_text(json.dumps({**account, "earlier_versions": earlier}))
+    now = account["versions"]["numpy"]
+    assert again(plain).changed == {"numpy": (f"1.0 and 1.1 and {now}", now)}

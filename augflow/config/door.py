@@ -46,6 +46,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
         RecipeError: a word is no override, a folder is not there, or the recipe's file is refused.
     """
     words, recipe = _by_path(overrides)
+    words = [_quoted(word) for word in words]
     shelves = [*catalogue.packages().values(), *([root] if recipe and (root := catalogue.beside(recipe)) else [])]
     paths = [f"{FileConfigSource.scheme()}://{catalogue.named(root)}" for root in roots]
     paths += [f"{_Shelf.scheme()}://{shelf}" for shelf in shelves]
@@ -87,6 +88,15 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
             store["recipe"] = before[2]
         GlobalHydra.instance().hydra = before[3]
         base.version_base = before[4]
+
+
+def _quoted(word: str) -> str:
+    """Quote a value with letters that Hydra's grammar does not know, such as a path with an umlaut."""
+    key, _, value = word.partition("=")
+    return f"{key}='{value}'" if _FOREIGN.fullmatch(value) and not value.isascii() else word
+
+
+_FOREIGN = re.compile(r"[^\s'\"\\,\[\]{}()$:=][^'\"\\,\[\]{}()$:=]*")
 
 
 def origin(config_path: str, about: DictConfig) -> str:

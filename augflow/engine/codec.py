@@ -128,7 +128,7 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except Exception as error:
-        raise ImageError("damaged", f"JPEG: {error}") from error
+        raise _fault("JPEG", error) from error
     _limit(height, width, max_pixels)
     if space not in ("YCbCr", "RGB", "Gray"):
         _demand_sound(data, limit)
@@ -143,7 +143,7 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
             with limit:
                 image = simplejpeg.decode_jpeg(data, space, min_height=sides[0], min_width=sides[1])
         except Exception as error:
-            raise ImageError("damaged", f"JPEG: {error}") from error
+            raise _fault("JPEG", error) from error
         return _orient(image[..., 0] if gray else image, turned)
 
     size = Size(width, height) if turned >= 5 else Size(height, width)
@@ -153,13 +153,19 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
 
 
+def _fault(what: str, error: Exception) -> ImageError:
+    if isinstance(error, MemoryError):
+        return ImageError("too little memory", "decoding it takes more than there is")
+    return ImageError("damaged", f"{what}: {error}")
+
+
 def _demand_sound(data: bytes, limit: TimeLimit) -> None:
     """Decode for nothing but the faults of which Pillow says nothing."""
     try:
         with limit:
             simplejpeg.decode_jpeg(data, "CMYK")
     except Exception as error:
-        raise ImageError("damaged", f"JPEG: {error}") from error
+        raise _fault("JPEG", error) from error
 
 
 def _scans(data: bytes) -> int:
@@ -204,7 +210,7 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
     except Exception as error:
-        raise ImageError("damaged", f"{type(error).__name__}: {error}") from error
+        raise _fault(type(error).__name__, error) from error
     _limit(image.height, image.width, max_pixels)
     return image
 
@@ -265,7 +271,7 @@ def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
         except ImageError:
             raise
         except Exception as error:
-            raise ImageError("damaged", f"{name}: {type(error).__name__}: {error}") from error
+            raise _fault(f"{name}: {type(error).__name__}", error) from error
     size = Size(pixels.shape[0], pixels.shape[1])
     return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels)
 

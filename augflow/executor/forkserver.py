@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver, resource_tracker
 
@@ -26,13 +27,22 @@ def start(modules: Sequence[str]) -> None:
         with _interrupts_blocked():
             forkserver.ensure_running()
     except OSError as error:
-        raise SurroundingsError(f"No workers can be started: {error.strerror or error}.") from error
+        raise SurroundingsError(f"No workers can be started: {_why(error)}.") from error
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _why(error: OSError) -> str:
+    folder = tempfile.gettempdir()
+    if "AF_UNIX" in str(error):
+        return (
+            f"TMPDIR={folder} is too long, its {len(folder)} characters leave no room for a socket's name: shorten it"
+        )
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
 
 
 @contextlib.contextmanager

@@ -126,6 +126,13 @@ class LocalExecutor:
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
         forkserver.start([work.entry.partition(":")[0]])
         context = multiprocessing.get_context("forkserver")
+        try:
+            context.Lock()
+        except (OSError, ImportError) as error:
+            raise SurroundingsError(
+                f"No workers can be started: a lock among processes cannot be made: {error}. Is /dev/shm there, "
+                "with room, and may it be written to?"
+            ) from error
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
 
 

@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from augflow.errors import ImageError, SinkError, nearest
+from augflow.errors import ImageError, SinkError, SourceError, nearest
 from augflow.ledger import ledger
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, RUN, FolderSink, is_inside
-from augflow.source import Source
+from augflow.source import Source, open_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,6 +165,32 @@ def _demand_bulk(metadata: pq.FileMetaData, size: int) -> None:
         raise DatasetError(
             "edited ledger", LEDGER, f"{size} bytes cannot hold the {metadata.num_rows} records that it claims"
         )
+
+
+def source_of(dataset: Dataset, given: Mapping[str, Any] | None) -> tuple[Source, dict[str, Any]]:
+    """Open the source that is given, or the one that the run was made from; return it with its settings.
+
+    Raises:
+        SourceError: there is no such source.
+        DatasetError: `run.json` cannot be used.
+    """
+    settings = dict(given or dataset.account["source"])
+    try:
+        return open_source(settings), settings
+    except (SourceError, TypeError) as error:
+        if given:
+            raise
+        raise SourceError(f"{error} The data set was made from there; say where it is now: source.root=…") from None
+
+
+def versions_then(dataset: Dataset) -> dict[str, list[str]]:
+    """Every version of each library that outputs of a data set were made with, earlier runs' first."""
+    found: dict[str, list[str]] = {}
+    for some in [*dataset.account.get("earlier_versions", []), dataset.account.get("versions", {})]:
+        for name, version in some.items():
+            if str(version) not in found.setdefault(name, []):
+                found[name].append(str(version))
+    return found
 
 
 @contextmanager

@@ -82,9 +82,10 @@ class Journal:
 
     def lines(self) -> Iterator[bytes]:
         """Yield every record's line; what is torn or blank is passed over."""
-        yield from (line for _, line in self._lines())
+        yield from (line for _, line in self.placed_lines())
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def placed_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every record's line with the place in the file where it begins."""
         if self.path.exists():
             place = 0
             with open(self.path, "rb") as file:
@@ -102,7 +103,7 @@ class Journal:
                     place, *paths = json.loads(line)
                     begun |= dict.fromkeys(filter(is_inside, paths), int(place))
         yield from ((path, None) for path in begun)
-        for place, line in self._lines():
+        for place, line in self.placed_lines():
             found = _entry(line)
             if found and place >= begun.get(found[0], 0):
                 yield found

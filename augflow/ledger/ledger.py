@@ -7,12 +7,16 @@ nothing tells when or where.
 from __future__ import annotations
 
 import hashlib
-import io
+import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from augflow.errors import SinkError
 from augflow.ledger.journal import Entry, Journal
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = "1"
-_ROWS = 65_536
+_ROWS = 32_768
 
 
 def warm_up() -> None:
@@ -149,39 +153,141 @@ def read(path: Path) -> pa.Table:
 def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: str, plan_digest: str) -> None:
     """Write the ledger, whole or not at all, from the records of the journal and of the ledger before it.
 
+    What is held at a time is the path of every output, and the records of one row group.
+
     Args:
         wanted: paths of the outputs that the data set holds; None for all in the journal.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.json as pj
     import pyarrow.parquet as pq
 
-    columns = schema()
-    tables = []
-    latest = {record_path(line): line for line in journal.lines()}
-    if wanted is not None:
-        latest = {key: line for key, line in latest.items() if key in wanted}
-    if latest:
-        options = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
-        block = pj.ReadOptions(block_size=1 << 24)
-        lines = io.BytesIO(b"".join(latest.values()))
-        tables.append(pj.read_json(lines, read_options=block, parse_options=options).select(columns.names))
-    if path.exists() and wanted is not None:
-        earlier = read(path)
-        kept = pa.array(sorted(wanted - latest.keys()), pa.string())
+    columns = schema().with_metadata({"augflow.ledger": FORMAT})
+    digests = (("recipe_digest", recipe_digest), ("plan_digest", plan_digest))
+    with (
+        _Records(path, journal, wanted) as records,
+        written(path, _half(path, journal.path.parent)) as file,
+        pq.ParquetWriter(file, columns, compression="zstd") as writer,
+    ):
+        for table in records.in_order():
+            for name, value in digests:
+                table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
+            writer.write_table(table.replace_schema_metadata(columns.metadata).combine_chunks(), _ROWS)
+
+
+class _Records:
+    """The newest record of every output, in the order of paths, whether the journal has it or the ledger before it.
+
+    It holds paths and places: `place` is where in the journal a record's line begins, `size` how long it is; or, below
+    0, its row in the ledger.
+    """
+
+    def __init__(self, path: Path, journal: Journal, wanted: set[str] | None) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        self._ledger = pq.ParquetFile(path) if path.exists() and wanted is not None else None
+        self._journal = os.open(journal.path, os.O_RDONLY | os.O_CLOEXEC) if journal.path.exists() else -1
+        parts = [_places([])]
+        lines = journal.placed_lines()
+        while some := list(itertools.islice(lines, _ROWS)):
+            told = ((record_path(line), place, len(line)) for place, line in some)
+            parts.append(_places([entry for entry in told if wanted is None or entry[0] in wanted]))
+        order = pa.concat_tables(parts).sort_by([("path", "ascending"), ("place", "ascending")]).combine_chunks()
+        if len(order) > 1:
+            paths = order["path"]
+            differs = _values(pc.not_equal(paths.slice(0, len(paths) - 1), paths.slice(1)))
+            order = order.take(_numbers(np.flatnonzero(np.append(differs, 1))))
+        if self._ledger is not None and wanted is not None:
+            paths = self._ledger.read(columns=["path"])["path"].cast(pa.large_string())
+            fit = pc.is_in(paths, _places([(path, 0, 0) for path in wanted])["path"])
+            rows = np.flatnonzero(_values(pc.and_not(fit, pc.is_in(paths, order["path"]))))
+            kept = [paths.take(_numbers(rows)), _numbers(-1 - rows), _numbers(np.zeros(len(rows), np.int64))]
+            order = pa.concat_tables([order, pa.table(kept, order.column_names)]).sort_by("path")
+        self._order = order
+
+    def __enter__(self) -> _Records:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._journal >= 0:
+            os.close(self._journal)
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def in_order(self) -> Iterator[pa.Table]:
+        """Yield them as tables of `_ROWS` rows, the last of fewer."""
+        import pyarrow as pa
+
+        for start in range(0, len(self._order), _ROWS):
+            part = self._order.slice(start, _ROWS)
+            places, sizes = _values(part["place"]), _values(part["size"])
+            fresh = places >= 0
+            tables = []
+            if fresh.any():
+                tables.append(self._from_journal(places[fresh], sizes[fresh]))
+            if not fresh.all():
+                tables.append(self._from_ledger(-1 - places[~fresh]))
+            table = pa.concat_tables(tables)
+            if len(tables) > 1:
+                turns = np.argsort(np.concatenate([np.flatnonzero(fresh), np.flatnonzero(~fresh)]))
+                table = table.take(_numbers(turns))
+            yield table
+
+    def _from_journal(self, places: NDArray[np.int64], sizes: NDArray[np.int64]) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.json as pj
+
+        lines = [os.pread(self._journal, *at) for at in zip(sizes.tolist(), places.tolist(), strict=True)]
+        columns = schema()
+        parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
+        read = pj.ReadOptions(block_size=1 << 24)
+        return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
+
+    def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
+        assert self._ledger is not None
+        columns, about = schema(), self._ledger.metadata
+        ends = np.cumsum([about.row_group(number).num_rows for number in range(about.num_row_groups)])
+        groups = np.searchsorted(ends, rows, "right")
+        needed = np.unique(groups)
+        lengths = np.diff(ends, prepend=0)[needed]
+        before = (np.cumsum(lengths) - lengths)[np.searchsorted(needed, groups)]
         # Parquet calls the items of a list otherwise than Arrow, and would write that down.
-        tables.append(earlier.filter(pc.is_in(earlier["path"], kept)).select(columns.names).cast(columns))
-    table = pa.concat_tables(tables).sort_by("path") if tables else columns.empty_table()
-    for name, value in (("recipe_digest", recipe_digest), ("plan_digest", plan_digest)):
-        table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
-    table = table.replace_schema_metadata({"augflow.ledger": FORMAT})
-    with written(path, _half(path, journal.path.parent)) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=_ROWS)
+        table = self._ledger.read_row_groups(needed.tolist()).select(columns.names).cast(columns)
+        return table.take(_numbers(rows - (ends - np.diff(ends, prepend=0))[groups] + before))
+
+
+def _places(entries: list[tuple[str, int, int]]) -> pa.Table:
+    """A table of paths with places and sizes.
+
+    Made of buffers: whatever looks at Python objects imports pandas, where there is one.
+    """
+    import pyarrow as pa
+
+    texts = [path.encode() for path, _, _ in entries]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    paths = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
+    numbers = np.array([entry[1:] for entry in entries], np.int64).reshape(-1, 2)
+    return pa.table([paths, _numbers(numbers[:, 0]), _numbers(numbers[:, 1])], ["path", "place", "size"])
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Numbers, or truths as 0 and 1, of a column."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks().cast(pa.int64())
+    if not len(whole):
+        return np.empty(0, np.int64)
+    return np.frombuffer(whole.buffers()[1], np.int64)[whole.offset : whole.offset + len(whole)]
+
+
+def _numbers(values: NDArray[np.int64]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values, np.int64))])
 
 
 def _constant(value: str, rows: int) -> pa.Array:
-    """A column of one text, made of buffers: whatever looks at Python objects imports pandas, where there is one."""
+    """A column of one text, made of buffers as `_places` is."""
     import pyarrow as pa
 
     text = value.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -112,6 +113,15 @@ def decode_timeout(source: Source) -> float:
     """How long decoding one image of a source may take."""
     seconds: float = getattr(source, "decode_timeout", DECODE_TIMEOUT)
     return seconds
+
+
+def anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with absolute paths, so that they hold wherever one stands; of a source from a package, as they are."""
+    if settings.get("kind", "folder") not in BUILT_IN:
+        return dict(settings)
+    paths = {key: settings[key] for key in ("root", "table") if isinstance(settings.get(key), str)}
+    # What came out of the environment is told as it was typed.
+    return {**settings, **{key: path if "${" in path else os.path.abspath(path) for key, path in paths.items()}}
 
 
 def open_source(settings: Mapping[str, Any]) -> Source:

@@ -19,7 +19,8 @@ def read_file(path: Path, max_pixels: int) -> bytes:
     """Read a regular file that may hold an image of so many pixels.
 
     Raises:
-        ImageError: `not a file`, `too large`, `unreadable`; or `changed`, where it was written to meanwhile.
+        ImageError: `not a file`, `too large`, `unreadable`, `too little memory`; or `changed`, where it was written to
+            meanwhile.
     """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
@@ -35,6 +36,8 @@ def read_file(path: Path, max_pixels: int) -> bytes:
             return data
     except OSError as error:
         raise ImageError("unreadable", error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise ImageError("too little memory", "reading it takes more than there is") from error
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

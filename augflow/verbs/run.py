@@ -34,6 +34,7 @@ from augflow.verbs.telling import (
     tell_aside,
     tell_json,
     tell_left,
+    tell_notes,
     tell_splits,
     wants_json,
 )
@@ -125,6 +126,7 @@ def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:
         out.print(Text(f"Converted on reading: {told}."))
     tell_aside(out, outcome.aside)
     tell_left(out, outcome.left, "`augflow run --force` makes edited outputs over.")
+    tell_notes(out, outcome.notes)
     out.print(Text(f"{outcome.plan.outputs} images in {sink.get('root', '')}; their records: ledger.parquet"))
 
 
@@ -143,4 +145,5 @@ def _as_json(outcome: Outcome, sink: Mapping[str, object]) -> dict[str, object]:
         "aside": [item._asdict() for item in outcome.aside],
         "left": [item._asdict() for item in outcome.left],
         "converted": dict(outcome.converted),
+        "notes": outcome.notes,
     }

@@ -24,6 +24,7 @@ looked at.
 | `too large` | more pixels than `source.max_pixels` (100 million unless said), or more bytes than these could take |
 | `too many scans` | a JPEG of more than a hundred, which would take minutes; encoders write a dozen |
 | `too slow` | decoding takes more processor time than `source.decode_timeout` (30 seconds unless said) |
+| `too little memory` | reading or decoding it takes more memory than there is |
 | `unsupported` | pixels that have no agreed range: floating-point, 32 bits |
 | `not a file`, `dangling link`, `loop`, `linked twice` | a pipe, a device, a link that leads nowhere or in a circle |
 | `unreadable` | the system does not let it be read |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -214,6 +215,12 @@ def test_what_is_wrong_is_said_with_what_to_type_instead(overrides: list[str], e
     with pytest.raises(RecipeError) as refused:
         compose(overrides if "source=folder" in overrides else ["source=demo", *overrides])
     assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["süß", "/日本/a b", "фото/x-1.csv", "emoji🧢", os.fsdecode(b"caf\xe9")])
+def test_names_in_any_script_need_no_quotes(name: str) -> None:
+    assert compose(["source.root=x", f"sink.root={name}"]).sink["root"] == name
+    assert compose(["source.root=x", f"sink.root='{name}'"]).sink["root"] == name
 
 
 def test_only_one_recipe_is_given(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from augflow.draw import Streams
 from augflow.engine.chain import Chain, Drawn, Entry, finish, perform

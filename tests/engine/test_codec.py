@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -412,6 +416,29 @@ def test_the_only_limit_of_pixels_is_ours() -> None:
     assert refused(data, 181_000_000) == "too large"
     assert decode(data, 182_000_000).pixels.shape == (13_000, 14_000)
     assert Pillow.MAX_IMAGE_PIXELS == 178_956_970 // 2
+
+
+@pytest.mark.parametrize("how", ["PNG", "JPEG", "reading"])
+def test_too_little_memory_is_not_told_as_damage(how: str, tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(blank_png(9_000, 9_000, 8, 2) if how == "PNG" else many_scans(2, 40))
+    if how == "reading":
+        os.truncate(file, 700_000_000)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from augflow.engine.codec import decode\n"
+        "from augflow.errors import ImageError\n"
+        "from augflow.source.files import read_file\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000,) * 2)\n"
+        "try:\n"
+        "    decode(read_file(Path(sys.argv[1]), 100_000_000), 100_000_000)\n"
+        "except ImageError as error:\n"
+        "    print(error.kind)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert said.stdout == "too little memory\n"
 
 
 @pytest.mark.parametrize("name", ALL)

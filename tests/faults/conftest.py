@@ -25,9 +25,7 @@ from augflow.registry import Registry
 
 HERE = Path(__file__).resolve().parent
 Tree = dict[str, str]
-
-# Hydra keeps what it composes in one place for the whole process.
-_ONE_AT_A_TIME = threading.Lock()
+_COMPOSING = threading.Lock()  # Hydra is one for all threads.
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Bench:
         """Write down what to run, for `drive.py`."""
         file = root.with_name(f"{root.name}-{abs(hash(words))}{force}.json")
         if not file.exists():
-            with _ONE_AT_A_TIME:
+            with _COMPOSING:
                 found = compose([f"source.root={self.source}", f"sink.root={root}", *self.words, *words])
             recipe = read_recipe(found.recipe, Registry())
             executor = {"kind": "local", "workers": self.workers}

@@ -6,6 +6,8 @@ import json
 import os
 import random
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,42 @@ def test_equal_records_give_equal_bytes_in_whatever_order_they_came(count: int, 
     random.Random(1).shuffle(numbers)
     assert sealed(tmp_path / "shuffled", numbers) == expected
     assert sealed(tmp_path / "in parts", numbers[: count // 3], numbers[count // 3 :], numbers[::5], []) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_the_ledger_is_written_by_and_by(rows: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever part of the records is in the journal and whatever in the ledger before it, row groups are the same."""
+    sealed(tmp_path / "whole", list(range(50)))
+    monkeypatch.setattr(ledger, "_ROWS", rows)
+    expected = sealed(tmp_path / "in groups", list(range(50)))
+    assert pq.ParquetFile(tmp_path / "in groups" / "ledger.parquet").num_row_groups == -(-50 // rows)
+    assert ledger.read(tmp_path / "in groups" / "ledger.parquet").equals(
+        ledger.read(tmp_path / "whole" / "ledger.parquet")
+    )
+    parts = [list(range(0, 50, 3)), list(range(1, 50, 3)), [7, 3, 49, *range(2, 50, 3)], list(range(30, 20, -1))]
+    assert sealed(tmp_path / "in parts", *parts) == expected
+
+
+def test_sealing_takes_little_memory_and_no_pandas(tmp_path: Path) -> None:
+    """What 70,000 records take beyond 35,000 is their paths and places: not 6 kB each, as when all were held."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from augflow.ledger import ledger\n"
+        "from augflow.ledger.journal import Journal\n"
+        "for number in (1, 2):\n"
+        "    journal = Journal(Path(sys.argv[number]))\n"
+        "    ledger.seal(Path(sys.argv[3]), journal, None, 'recipe', 'plan')\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        "assert 'pandas' not in sys.modules\n"
+    )
+    text = "".join(f"{line}\n" for line in lines(list(range(70_000))))
+    (tmp_path / "large.jsonl").write_text(text)
+    (tmp_path / "small.jsonl").write_text("".join(text.splitlines(keepends=True)[:35_000]))
+    files = [str(tmp_path / name) for name in ("small.jsonl", "large.jsonl", "ledger.parquet")]
+    said = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
+    small, large = map(int, said.stdout.split())
+    assert large - small < 80
 
 
 def test_of_two_records_of_one_output_the_later_counts(tmp_path: Path) -> None:

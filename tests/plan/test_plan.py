@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from augflow.engine.render import Render
 from augflow.errors import RecipeError
