@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform config.catalogue ledger.versions config.arguments docstring",
+    "errors transform markup config.catalogue ledger.versions config.arguments docstring",
     "draw kinds config.strict config.usage",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe",
@@ -32,7 +32,8 @@ LAYERS = (
     "recipe.sides",
     "checker",
     "executor",
-    "runner plan.survey replay verify",
+    "runner plan.survey replay verify report",
+    "preview",
     "config.door",
     "config.compose",
     "verbs",
@@ -52,7 +53,9 @@ EARLY_FOR = {
     "engine.sampling": {"cv2"},
     "engine.work": {"cv2", "pydantic_core"},
     "importing": {"yaml"},
+    "preview": {"PIL"},
     "replay": {"cv2"},
+    "report": {"PIL", "cv2", "simplejpeg", "yaml"},
     "runner": {"yaml"},
     "schema": {"pydantic"},
     "verbs": {"rich", "yaml"},

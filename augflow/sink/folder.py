@@ -22,7 +22,8 @@ WORKSHOP = ".augflow"
 LEDGER = "ledger.parquet"
 RUN = "run.json"
 LOCK = "recipe.lock.yaml"
-OURS = frozenset({LEDGER, RUN, LOCK})
+REPORT = "report.html"
+OURS = frozenset({LEDGER, RUN, LOCK, REPORT})
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _PATIENCE = 10.0
