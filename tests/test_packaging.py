@@ -70,7 +70,9 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
     conf = {f"augflow/{path.relative_to(checkout).as_posix()}" for path in (checkout / "conf").rglob("*.*")}
     assert "augflow/conf/config.yaml" in conf
     rest = {name for name in names if not name.startswith("augflow-0.1.0.dist-info/")}
-    assert rest == package | conf | {"augflow/py.typed"}
+    templates = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/report/templates").iterdir()}
+    assert "augflow/report/templates/report.html.j2" in templates
+    assert rest == package | conf | templates | {"augflow/py.typed"}
     assert "augflow-0.1.0.dist-info/licenses/LICENSE" in names
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"

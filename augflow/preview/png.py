@@ -12,24 +12,25 @@ from augflow.report.picture import Picture
 
 PAPER, INK, MUTED, LINE, MARK = "#ffffff", "#1a1e26", "#565e6c", "#dfe2e8", "#3b6ea8"
 GAP, MARGIN, LINES, LEADING = 12, 28, 9, 15
-_TALLEST = 30_000
-"""Pixels: what viewers still open."""
+_TALLEST = 20_000
+"""Pixels to a column; a sheet that needs more gets more columns."""
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 def png(sheet: Sheet) -> bytes:
-    """Draw a sheet: its groups below each other in two columns, or in one where their rows are long."""
+    """Draw a sheet: its groups below each other, in two columns where their rows are short."""
     title, heading, text = (ImageFont.load_default(size) for size in (30, 20, 12))
     longest = max((len(row.tiles) for group in sheet.groups for row in group.rows), default=1)
-    width = longest * (SIDE + GAP) - GAP
+    width = max(longest, 2) * (SIDE + GAP) - GAP
     blocks = [_group(group, width, heading, text) for group in sheet.groups]
-    columns = _columns(blocks, 2 if longest <= 6 and len(blocks) > 1 else 1)
+    wanted = 2 if longest <= 6 and len(blocks) > 1 else 1
+    columns = _columns(blocks, max(wanted, -(-sum(block.height for block in blocks) // _TALLEST)))
     across = len(columns) * (width + 2 * GAP) - 2 * GAP
     notes = [line for note in _notes(sheet) for line in _wrapped(note, across, text)]
     top = MARGIN + 44 + LEADING * len(notes) + 2 * GAP
     tall = max((sum(block.height + 2 * GAP for block in column) for column in columns), default=0)
-    whole = Image.new("RGB", (across + 2 * MARGIN, min(_TALLEST, top + tall + MARGIN)), PAPER)
+    whole = Image.new("RGB", (across + 2 * MARGIN, top + tall + MARGIN), PAPER)
     pen = ImageDraw.Draw(whole)
     pen.text((MARGIN, MARGIN), _plain(sheet.heading), INK, title)
     for number, line in enumerate(notes):

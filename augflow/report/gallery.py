@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,14 +101,12 @@ def _some(classes: Sequence[tuple[str, str]], most: int) -> list[tuple[str, str]
 def _of_class(rows: Sequence[tuple[bytes, int, str | None, str]], quota: int) -> list[str]:
     """Sample by sample a few outputs of each; first of all one of every chain."""
     first = {chain: place for place, (_, _, chain, _) in reversed([*enumerate(rows)])}
-    taken = dict.fromkeys(sorted(first.values())[:quota])
-    count: dict[bytes, int] = {}
+    count: Counter[bytes] = Counter()
+    few, further = [], []
     for place, (family, _, _, _) in enumerate(rows):
-        if len(taken) >= quota:
-            break
-        count[family] = count.get(family, 0) + 1
-        if count[family] <= _OF_ONE_SAMPLE:
-            taken[place] = None
+        count[family] += 1
+        (few if count[family] <= _OF_ONE_SAMPLE else further).append(place)
+    taken = [*dict.fromkeys([*sorted(first.values()), *few, *further])][:quota]
     return [rows[place][3] for place in sorted(taken)]
 
 
@@ -123,14 +122,16 @@ def _records(dataset: Dataset, paths: Sequence[str]) -> list[Record]:
 
 
 def _output(dataset: Dataset, record: Record) -> tuple[Picture | None, str]:
+    fault = ""
     try:
         if not is_inside(record["path"]):
             raise ImageError("failed", "its path leads out of the data set")
         data = read_output(dataset.root / record["path"], record["size"])
-        fault = "" if hashlib.sha256(data).hexdigest() == record["sha256"] else "changed: not the bytes of its record"
+        if hashlib.sha256(data).hexdigest() != record["sha256"]:
+            fault = "changed: not the bytes of its record"
         return read(data, SIDE, record["height"] * record["width"]), fault
     except ImageError as error:
-        return None, str(error)
+        return None, fault or str(error)
 
 
 def _parent(source: Source | None, key: str, sha256: str) -> Picture | None:
@@ -152,7 +153,12 @@ def _readable(record: Mapping[str, Any]) -> Record:
 
 
 def _json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    return None if text is None else json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; as text where a page's script would round it, as it would a seed."""
+    return int(digits) if abs(int(digits)) < 2**53 else digits
 
 
 def is_original(record: Mapping[str, Any]) -> bool:

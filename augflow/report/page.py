@@ -27,6 +27,7 @@ def page(template: str, script: str | None = None, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     style, code = _text("page.css"), _text(script) if script else ""
     policy = [
         "default-src 'none'",

@@ -36,7 +36,9 @@ class Report:
         sink: settings.
         source: settings; without them the source that the run names, where it is still there.
         plugins: Python files with transforms; those that the run used are not loaded unless named here.
-        audit: verdicts to show, each with `name`, `verdict`, `figures` and `advice`.
+        audit: what an audit found, as plain data: `outputs`, `looked_at`, `notes`, and `items`, each with `name`,
+            `verdict`, `says`, `figures` (`name`, `value`, `low`, `high`), `findings` (`kind`, `about`, `detail`) and
+            `advice`.
         linked: whether the page will lie in the data set's root, so that it can link to the files.
 
     Raises:
@@ -48,7 +50,7 @@ class Report:
         sink: Mapping[str, Any],
         source: Mapping[str, Any] | None = None,
         plugins: Sequence[str] = (),
-        audit: Sequence[Mapping[str, Any]] = (),
+        audit: Mapping[str, Any] | None = None,
         linked: bool = True,
         counting: Counting = silently,
     ) -> None:
@@ -99,7 +101,7 @@ class Report:
             gallery=self.gallery,
             tiles=[self._tile(one) for one in self.gallery.shown],
             no_source=self.no_source,
-            audit=list(self._audit),
+            audit=self._audit,
             account=account,
             command=" ".join(map(told, account.get("command", []))),
             recipe=self._recipe(),

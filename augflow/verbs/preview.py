@@ -75,7 +75,7 @@ def _where(flags: Mapping[str, Any], job: str) -> tuple[str, Path | None]:
     to = Path(flags["to"]) if flags["to"] else None
     kind = flags["format"] or (to.suffix.lstrip(".").lower() if to else "terminal")
     if kind not in FORMATS:
-        asked = f"--format {flags['format']}" if flags["format"] else f"--to {to}: its ending '{kind}' is unknown;"
+        asked = f"--format {kind}:" if flags["format"] else f"--to {to}: its ending '{kind}' is unknown;"
         raise RecipeError(f"{asked} it is png or html, or terminal without --to.")
     if kind == "terminal":
         from augflow.verbs.terminal import cannot

@@ -147,10 +147,20 @@
 
     body.append(make("h3", "Steps"));
     if (record.steps.length) {
-      const rows = record.steps.map((step) => [
-        step.step, step.fired ? step.draw : "not fired", step.transform, step.arguments, step.version,
-      ]);
-      body.append(table("Steps with their draws", ["step", "drawn", "transform", "arguments", "version"], rows));
+      const list = make("ol", null, "taken");
+      for (const step of record.steps) {
+        const line = make("li", null, step.fired ? "" : "muted");
+        line.append(make("b", step.step), make("span", ` ${step.transform}, version ${step.version}`, "muted"));
+        const [drawn, declared] = [make("div", step.fired ? "drawn: " : "not fired"), make("div", "arguments: ", "muted")];
+        if (step.fired) drawn.append(given(step.draw));
+        line.append(drawn);
+        if (step.arguments !== null) {
+          declared.append(given(step.arguments));
+          line.append(declared);
+        }
+        list.append(line);
+      }
+      body.append(list);
     } else {
       body.append(make("p", record.render ? "None: it was rendered only." : "None: these are the source's own bytes.", "note"));
     }
