@@ -102,7 +102,8 @@ def _of_class(rows: Sequence[tuple[bytes, int, str | None, str]], quota: int) ->
     """Sample by sample a few outputs of each; first of all one of every chain."""
     first = {chain: place for place, (_, _, chain, _) in reversed([*enumerate(rows)])}
     count: Counter[bytes] = Counter()
-    few, further = [], []
+    few: list[int] = []
+    further: list[int] = []
     for place, (family, _, _, _) in enumerate(rows):
         count[family] += 1
         (few if count[family] <= _OF_ONE_SAMPLE else further).append(place)

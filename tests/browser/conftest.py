@@ -122,7 +122,12 @@ def preview(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a file; fail at the end if the page said, asked or ran anything that it should not."""
-    contexts, said = [], []
+    contexts: list[Any] = []
+    said: list[str] = []
+
+    def ask(url: str, file: Path) -> None:
+        if not url.startswith(("data:", file.as_uri())):
+            said.append(f"request: {url}")
 
     def call(file: Path, width: int = 1280, scheme: str = "light") -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -131,10 +136,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: said.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.on(
-            "request",
-            lambda request: request.url.startswith(("data:", file.as_uri())) or said.append(f"request: {request.url}"),
-        )
+        page.on("request", lambda request: ask(request.url, file))
         page.goto(file.as_uri())
         return page
 

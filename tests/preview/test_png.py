@@ -58,14 +58,13 @@ def test_half_blocks_are_the_pixels() -> None:
     pixels = rng.integers(0, 256, (8, 6, 3), np.uint8)
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=20)
     segments = [*console.render(HalfBlocks(Image.fromarray(pixels), 6), console.options)]
-    rows, line = [], []
+    rows: list[list[tuple[tuple[int, ...], tuple[int, ...]]]] = [[]]
     for segment in segments:
         if segment.text == "\n":
-            rows.append(line)
-            line = []
+            rows.append([])
         elif segment.style and segment.style.color and segment.style.bgcolor:
-            line.append((tuple(segment.style.color.triplet or ()), tuple(segment.style.bgcolor.triplet or ())))
-    shown = np.array([[pair[half] for pair in row] for row in rows for half in (0, 1)])
+            rows[-1].append((tuple(segment.style.color.triplet or ()), tuple(segment.style.bgcolor.triplet or ())))
+    shown = np.array([[pair[half] for pair in row] for row in rows if row for half in (0, 1)])
     assert (shown == pixels).all()
 
 
