@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 VERBS = (
     "scan",
     "plan",
+    "preview",
     "run",
+    "report",
     "verify",
     "replay",
     "sign",

@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform config.catalogue ledger.versions config.arguments docstring",
+    "errors transform markup config.catalogue ledger.versions config.arguments docstring",
     "draw kinds config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
@@ -33,7 +33,8 @@ LAYERS = (
     "ledger.dataset",
     "recipe.sides",
     "checker testing scaffold",
-    "runner plan.survey replay verify signing online",
+    "runner plan.survey replay verify signing online report",
+    "preview bridges",
     "config.door",
     "config.compose",
     "verbs",
@@ -45,6 +46,7 @@ STEP = {name: step for step, names in enumerate(LAYERS) for name in names.split(
 # What may be imported where a module begins, beside the standard library and augflow; the rest waits until it is used.
 EARLY = {"annotated_types", "numpy"}
 EARLY_FOR = {
+    "bridges": {"datasets", "torch"},
     "config.compose": {"hydra", "omegaconf", "yaml"},
     "config.door": {"hydra", "omegaconf"},
     "config.strict": {"yaml"},
@@ -55,7 +57,9 @@ EARLY_FOR = {
     "engine.work": {"cv2", "pydantic_core"},
     "importing": {"yaml"},
     "online": {"cv2"},
+    "preview": {"PIL"},
     "replay": {"cv2"},
+    "report": {"PIL", "cv2", "simplejpeg", "yaml"},
     "runner": {"yaml"},
     "schema": {"pydantic"},
     "verbs": {"rich", "yaml"},

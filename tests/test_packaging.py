@@ -72,7 +72,9 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
     templates = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/templates").rglob("*.template")}
     assert "augflow/templates/package/{{module}}/conf/recipe/{{name}}/balance.yaml.template" in templates
     rest = {name for name in names if not name.startswith("augflow-0.1.0.dist-info/")}
-    assert rest == package | conf | templates | {"augflow/py.typed"}
+    pages = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/report/templates").iterdir()}
+    assert "augflow/report/templates/report.html.j2" in pages
+    assert rest == package | conf | templates | pages | {"augflow/py.typed"}
     assert "augflow-0.1.0.dist-info/licenses/LICENSE" in names
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"

@@ -14,6 +14,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow import markup
 from augflow.draw import digest
 from augflow.errors import SourceError
 from augflow.source import Aside, Sample, Source, name_some, splits_of, told
@@ -120,6 +121,14 @@ class Census:
                 yield Sample(label, key, self.split)
         for other in self.others.values():
             yield from other.samples()
+
+    def _repr_html_(self) -> str:
+        rows = [(told(label), len(keys)) for label, keys in self.classes.items()]
+        rows += [(f"split {told(name)}, passed", other.total) for name, other in self.others.items()]
+        rows += [(f"split {told(name)}, left out", counts.total()) for name, counts in self.left_out.items()]
+        aside = Counter(item.kind for item in self.aside)
+        note = "Set aside: " + ", ".join(f"{count} {kind}" for kind, count in aside.items()) if aside else ""
+        return markup.shown(f"Census: {self.total} samples", ("class", "samples"), rows, note)
 
     @property
     def notes(self) -> list[str]:

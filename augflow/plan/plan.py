@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow import markup
 from augflow.draw import Streams, digest
 from augflow.errors import RecipeError, nearest
 from augflow.plan.census import Census, Keys
@@ -166,6 +167,10 @@ class Plan:
                 for index in self._order(split, label, keys):
                     yield Unit(label, keys[index], ORIGINAL, ORIGINAL + 1, split, groups[index] if groups else None)
 
+    def units_of(self, label: str) -> Iterator[Unit]:
+        """Those of one class, the samples with the most copies first."""
+        return self._units(self.classes[label], self._census.classes[label])
+
     def _units(self, plan: ClassPlan, keys: Keys) -> Iterator[Unit]:
         if not plan.has:
             return
@@ -183,6 +188,14 @@ class Plan:
             self._turns[split, label] = keys.ranked(self.recipe.seed)
         order: list[int] = self._turns[split, label].tolist()
         return order
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (told(label), done.has, done.target, done.originals, done.copies, done.result, done.why)
+            for label, done in self.classes.items()
+        ]
+        columns = ("class", "has", "target", "originals", "copies", "result", "")
+        return markup.shown(f"Plan: {self.outputs} outputs", columns, rows)
 
     @cached_property
     def digest(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from augflow import markup
 from augflow.draw import digest
 from augflow.engine.output import Output, Standardise
 from augflow.engine.render import Render
@@ -19,6 +20,7 @@ Originals = Literal["keep", "render", "augment", "omit"]
 Surplus = Literal["keep", "drop"]
 ORIGINALS = ("keep", "render", "augment", "omit")
 SURPLUS = ("keep", "drop")
+_TOLD = ("seed", "target", "chain", "weights", "originals", "surplus", "max_copies", "render")
 
 Description = dict[str, Any]
 
@@ -108,6 +110,11 @@ class Recipe:
     @property
     def digest(self) -> str:
         return digest(json.dumps(self.as_json(), sort_keys=True)).hex()
+
+    def _repr_html_(self) -> str:
+        rows = [(chain, *row) for chain, steps in self.chains.items() for row in markup.steps(steps)]
+        told = ", ".join(f"{key} {json.dumps(self.plain[key])}" for key in _TOLD if key in self.plain)
+        return markup.shown(f"Recipe: {told}", ("chain", "step", "transform", "p", "arguments"), rows)
 
     @classmethod
     def from_json(cls, resolved: Mapping[str, Any]) -> Recipe:

@@ -23,7 +23,8 @@ LEDGER = "ledger.parquet"
 RUN = "run.json"
 LOCK = "recipe.lock.yaml"
 SIGNATURE = ".minisig"
-OURS = frozenset({LEDGER, RUN, LOCK} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
+REPORT = "report.html"
+OURS = frozenset({LEDGER, RUN, LOCK, REPORT} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
 
 _OURS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATIENCE = 10.0

@@ -1,0 +1,1 @@
+"""Pages and pictures of a data set; nothing here changes one."""
