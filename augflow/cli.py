@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 
     from augflow.config.compose import Settings
 
-VERBS = ("scan", "plan", "run", "verify", "audit", "replay", "check", "diff", "transforms", "recipes", "import", "schema")
+VERBS = (
+    "scan",
+    "plan",
+    "run",
+    "verify",
+    "audit",
+    "replay",
+    "check",
+    "diff",
+    "transforms",
+    "recipes",
+    "import",
+    "schema",
+)
 
 OVERVIEW = """\
 augflow turns an imbalanced image-classification dataset into a balanced one, with a record for every image.

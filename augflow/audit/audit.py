@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augflow.audit.balance import SAMPLERS, WEIGHTS, Count, balance
-from augflow.audit.damage import Made, damage
+from augflow.audit.damage import Made, damage, together
+from augflow.audit.descriptors import Tones
 from augflow.audit.hint import hint, shares_of
 from augflow.audit.leakage import Image, Pair, leakage
 from augflow.audit.look import Look, Where
@@ -23,7 +27,7 @@ from augflow.audit.near import ALIKE, candidates
 from augflow.audit.redundancy import Member, redundancy
 from augflow.audit.result import Audit, Item
 from augflow.errors import ImageError, RecipeError, SourceError, nearest
-from augflow.executor import Executor, Lost, Work, open_executor
+from augflow.executor import Lost, Work, open_executor
 from augflow.ledger.dataset import Counting, Dataset, silently
 from augflow.source import Sample, Source, open_source, told
 from augflow.source.files import read_file
@@ -110,6 +114,7 @@ class _Auditor:
             "source": self.settings,
             "against": against,
             "max_pixels": self.source.max_pixels if self.source else _MAX_PIXELS,
+            "fills": fills(dataset.account["recipe"]),
         }
         self.own = [row for row in self.rows if row.split == self.split]
 
@@ -129,7 +134,7 @@ class _Auditor:
         families = choose(self.own, MOST)
         chosen = [row for family in families for row in family]
         if len(chosen) < len(self.own):
-            self.notes.append(f"{len(chosen)} of {len(self.own)} outputs were looked at, whole families of every class.")
+            self.notes.append(f"Looked at {len(chosen)} of {len(self.own)} outputs: whole families of every class.")
         looks = self._look_at_outputs(families)
         images, seen, groups = self._look_at_samples()
         items = (
@@ -160,7 +165,9 @@ class _Auditor:
     def _look_at_outputs(self, families: Sequence[Sequence[Row]]) -> dict[str, Look]:
         compared = {row.path for pair in pairs_of(families, _PAIRS) for row in pair}
         wanted: list[tuple[Where, str, int]] = [
-            ("traces" if row.path in compared else "output", row.path, row.size) for family in families for row in family
+            ("traces" if row.path in compared else "output", row.path, row.size)
+            for family in families
+            for row in family
         ]
         return {look.name: look for look in self._look("Looking at outputs", wanted)}
 
@@ -170,7 +177,7 @@ class _Auditor:
             for original, copy in pairs_of(families, _PAIRS)
             if original.path in looks and copy.path in looks
         ]
-        stacked = np.array(pairs, dtype=np.float64).reshape(len(pairs), 2, -1)
+        stacked = np.array(pairs, dtype=np.float64) if pairs else np.empty((0, 2, 0))
         shares = shares_of([(row.label, row.copy, row.chain) for row in self.own])
         return hint(stacked[:, 0], stacked[:, 1], shares)
 
@@ -238,9 +245,7 @@ class _Auditor:
                 look = looks.get(row.path)
                 if row.chain is None or look is None or parent is None:
                     continue
-                assert look.tones and parent.tones and look.colour is not None and parent.colour is not None
-                colours = look.colour.astype(np.float32), parent.colour.astype(np.float32)
-                yield Made(row.path, row.label, look.tones, parent.tones, *colours)
+                yield Made(row.path, row.label, row.sample, *_described(look), *_described(parent))
 
     def _balance(self, sampler: str, weights: str) -> Item:
         outputs = Counter(row.label for row in self.own)
@@ -261,7 +266,7 @@ def read_rows(dataset: Dataset) -> Iterator[Row]:
 
 
 def choose(rows: Iterable[Row], most: int) -> list[list[Row]]:
-    """Whole families, each in the order of copies; of every class the same share of `most`, by a hash of their samples."""
+    """Whole families, each in the order of copies; classes share `most` evenly, samples go by a hash of their keys."""
     families: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         families[row.label, row.sample].append(row)
@@ -306,11 +311,24 @@ def files_below(folder: str) -> list[str]:
     return sorted(found)
 
 
+def fills(recipe: Mapping[str, Any]) -> bool:
+    """Whether a chain may fill what lies outside a photograph with a colour."""
+    told = json.dumps(recipe.get("chains", {}))
+    return bool(re.search(r'"constant"|"albumentations\.', told))
+
+
 def _members(family: Sequence[Row], looks: Mapping[str, Look]) -> Iterator[Member]:
     for row in family:
         look = looks.get(row.path)
         if look and look.shape is not None and look.colour is not None:
             yield Member(row.label, row.copy, look.shape.astype(np.float32), look.colour.astype(np.float32))
+
+
+def _described(look: Look) -> tuple[Tones, NDArray[np.float32]]:
+    assert look.tones is not None
+    assert look.shape is not None
+    assert look.colour is not None
+    return look.tones, together(look.shape, look.colour)
 
 
 def _is_clear(look: Look) -> bool:
@@ -343,6 +361,3 @@ def _some(wanted: Sequence[tuple[Where, str, int]]) -> Iterator[tuple[Where, lis
 
 def _batches(items: Sequence[Any]) -> Iterator[list[Any]]:
     return (list(items[start : start + _SOME]) for start in range(0, len(items), _SOME))
-
-
-__all__ = ["Audit", "Executor", "audit", "choose", "pairs_of", "read_rows"]

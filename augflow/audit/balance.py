@@ -26,8 +26,8 @@ def balance(counts: Mapping[str, Count], sampler: str = "shuffle", weights: str 
 
     Args:
         sampler: `shuffle` draws every image equally often, `balanced` every class.
-        weights: of the loss: `none`; `inverse` to the class's outputs; or inverse to its samples in the `source`, as they
-            are where they were computed before the data set was balanced.
+        weights: of the loss: `none`; `inverse` to the class's outputs; or inverse to its samples in the `source`, as
+            weights are that were computed before the data set was balanced.
     """
     counts = {label: count for label, count in counts.items() if count.outputs}
     if len(counts) < 2:
@@ -58,7 +58,7 @@ def balance(counts: Mapping[str, Count], sampler: str = "shuffle", weights: str 
     advice = ""
     if ratio > _EVEN:
         says = f"{how} '{most}' weighs {ratio:.1f} times as much as '{least}'."
-        advice = "Raise the targets of the classes that weigh least, or draw classes equally often (a balanced sampler)."
+        advice = "Raise the targets of the classes that weigh least, or draw classes equally often."
         if corrected and ratio > max(_UNEVEN, by_itself * 1.05):
             verdict = "bad"
             says += f" The data set by itself is more even ({by_itself:.1f} times): it is corrected twice."

@@ -22,31 +22,33 @@ _UNIFORM = 8.0
 """Grey levels of spread below which hardly anything is to be seen."""
 _CUT_OFF = 0.3
 _FILLED = 0.35
-_FAR = 95
-"""A copy whose colours lie further from its parent's than those of so many in a hundred pairs of different samples."""
+_FAR = 0.9
+"""The share of other samples that must be more like a copy than its parent is."""
+_OTHERS = 200
+_LEAST = 20
 _SOME, _MANY = 0.005, 0.03
-_PAIRS = 4000
 
 
 class Made(NamedTuple):
-    """A copy and its parent: path and class, tones and colours (`descriptors`) of both."""
+    """A copy and its parent: path and class, tones of both, shape and colour together of both (`together`)."""
 
     path: str
     label: str
+    sample: str
     tones: Tones
-    parent: Tones
-    colour: Vector
-    parents_colour: Vector
+    looks: Vector
+    parents_tones: Tones
+    parents_looks: Vector
 
 
 def damage(copies: Sequence[Made]) -> Item:
     """Judge copies by their parents; what the parent shows as well is no damage."""
     if not copies:
         return Item("damage", "unknown", "No copy could be compared with its parent.")
-    far = _far(copies)
+    others = _others(copies)
     found: list[tuple[int, float, Made]] = []
     for copy in copies:
-        worst = _worst(copy, far)
+        worst = _worst(copy, others[copy.label])
         if worst:
             found.append((*worst, copy))
     kinds = Counter(kind for kind, _, _ in found)
@@ -63,26 +65,31 @@ def damage(copies: Sequence[Made]) -> Item:
     return Item("damage", verdict, says, figures, _named(found), advice)
 
 
-def _far(copies: Sequence[Made]) -> float:
-    """How far the colours of different samples lie apart, at the most that is usual."""
-    colours = np.stack([copy.parents_colour for copy in copies])
-    labels = np.unique([copy.label for copy in copies], return_inverse=True)[1]
-    one, two = np.random.default_rng(0).integers(len(copies), size=(2, _PAIRS))
-    apart = np.linalg.norm(colours[one] - colours[two], axis=1)
-    apart = apart[(labels[one] == labels[two]) & (apart > 1e-6)]
-    return float(np.percentile(apart, _FAR)) if len(apart) >= 50 else 1.2
+def together(shape: NDArray[np.float16], colour: NDArray[np.float16]) -> Vector:
+    """Shape and colour as one vector, the distance between two of them from 0 to 2."""
+    return np.concatenate([shape, colour]).astype(np.float32)
 
 
-def _worst(copy: Made, far: float) -> tuple[int, float] | None:
+def _others(copies: Sequence[Made]) -> dict[str, Vector]:
+    """Some samples of each class, by what they look like."""
+    samples: defaultdict[str, dict[str, Vector]] = defaultdict(dict)
+    for copy in copies:
+        samples[copy.label].setdefault(copy.sample, copy.parents_looks)
+    return {label: np.stack(list(some.values())[:_OTHERS]) for label, some in samples.items()}
+
+
+def _worst(copy: Made, others: Vector) -> tuple[int, float] | None:
     """Which kind of damage, and by how much, if any."""
-    if copy.tones.spread < _UNIFORM and copy.parent.spread > 2 * copy.tones.spread:
+    if copy.tones.spread < _UNIFORM and copy.parents_tones.spread > 2 * copy.tones.spread:
         return 0, 1 - copy.tones.spread / _UNIFORM
-    if (cut := copy.tones.cut_off - copy.parent.cut_off) > _CUT_OFF:
+    if (cut := copy.tones.cut_off - copy.parents_tones.cut_off) > _CUT_OFF:
         return 1, cut
-    if (filled := copy.tones.filled - copy.parent.filled) > _FILLED:
+    if (filled := copy.tones.filled - copy.parents_tones.filled) > _FILLED:
         return 2, filled
-    if (apart := float(np.linalg.norm(copy.colour - copy.parents_colour))) > far:
-        return 3, apart
+    apart = float(np.linalg.norm(copy.looks - copy.parents_looks))
+    nearer = float((np.linalg.norm(others - copy.looks, axis=1) < apart).mean())
+    if len(others) >= _LEAST and nearer > _FAR:
+        return 3, nearer
     return None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from augflow.transform import Pixels
+
+Descriptor: TypeAlias = NDArray[np.float16]
 
 THUMB = 64
 """Side of a thumbnail."""
@@ -25,19 +27,21 @@ class Tones(NamedTuple):
 
     spread: float
     cut_off: float
-    """As dark or as bright as can be."""
+    """As dark or as bright as can be, in every channel."""
     filled: float
-    """Of one tone, and connected with a corner."""
+    """Of one colour, and connected with a corner; 0 where it was not measured."""
 
 
 def small(pixels: Pixels, side: int = THUMB) -> Pixels:
     """Reduce to a square of RGB, or gray, by averaging."""
-    return cv2.resize(pixels if pixels.ndim == 2 else pixels[..., :3], (side, side), interpolation=cv2.INTER_AREA)
+    reduced: Any = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return reduced if pixels.ndim == 2 else np.ascontiguousarray(reduced[..., :3])
 
 
 def thumbnail(reduced: Pixels) -> Pixels:
     """The gray of what `small` gave."""
-    return reduced if reduced.ndim == 2 else cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY)
+    gray: Any = reduced if reduced.ndim == 2 else cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY)
+    return gray  # type: ignore[no-any-return]
 
 
 def hashes(thumb: Pixels) -> NDArray[np.uint64]:
@@ -53,10 +57,10 @@ def hashes(thumb: Pixels) -> NDArray[np.uint64]:
     return np.array(found, dtype=np.uint64)
 
 
-def shape(thumb: Pixels) -> NDArray[np.float16]:
-    """Where edges of which direction lie: 8 × 8 cells, 8 directions, each cell's share, by its root (Dalal and Triggs 2005).
+def shape(thumb: Pixels) -> Descriptor:
+    """Where edges of which direction lie: the root of the share of each of 8 directions in each of 8 × 8 cells.
 
-    The distance between two is Hellinger's, from 0 to about 1.4.
+    After Dalal and Triggs (2005). The distance between two is Hellinger's, from 0 to about 1.4.
     """
     gray = thumb.astype(np.float32)
     across, down = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
@@ -65,12 +69,14 @@ def shape(thumb: Pixels) -> NDArray[np.float16]:
     cell = np.arange(THUMB) * _CELLS // THUMB
     place = (cell[:, None] * _CELLS + cell) * _ANGLES + angle
     counts = np.bincount(place.ravel(), strength.ravel(), _CELLS * _CELLS * _ANGLES)
-    return np.sqrt(counts / (counts.sum() + 1e-6)).astype(np.float16)
+    root: Descriptor = np.sqrt(counts / (counts.sum() + 1e-6)).astype(np.float16)
+    return root
 
 
-def colour(reduced: Pixels) -> NDArray[np.float16]:
+def colour(reduced: Pixels) -> Descriptor:
     """How much there is of which colour, in 4 × 4 × 4 of them, each shared among its neighbours; by its root."""
-    rgb = reduced if reduced.ndim == 3 else np.repeat(reduced[..., None], 3, axis=2)
+    fewer = cv2.resize(reduced, (THUMB // 2, THUMB // 2), interpolation=cv2.INTER_AREA)
+    rgb = fewer if fewer.ndim == 3 else np.repeat(fewer[..., None], 3, axis=2)
     values = rgb.reshape(-1, 3).astype(np.float32) * ((_COLOURS - 1) / 255)
     low = np.minimum(values.astype(np.int64), _COLOURS - 2)
     part = values - low
@@ -80,19 +86,25 @@ def colour(reduced: Pixels) -> NDArray[np.float16]:
         place = (low + upper) @ np.array([_COLOURS * _COLOURS, _COLOURS, 1])
         weight = np.where(upper, part, 1 - part).prod(axis=1)
         counts += np.bincount(place, weight, _COLOURS**3)
-    return np.sqrt(counts / counts.sum()).astype(np.float16)
+    root: Descriptor = np.sqrt(counts / counts.sum()).astype(np.float16)
+    return root
 
 
-def tones(pixels: Pixels) -> Tones:
+def tones(pixels: Pixels, with_filled: bool) -> Tones:
     """Measure tones of pixels, gray or RGB with or without a spare channel."""
     high, wide = max(1, pixels.shape[0] // 128), max(1, pixels.shape[1] // 128)
-    some = pixels[::high, ::wide]  # Not averaged: what is cut off would be mended.
-    gray = some if some.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(some[..., :3]), cv2.COLOR_RGB2GRAY)
+    some = np.ascontiguousarray(pixels[::high, ::wide])  # Not averaged: what is cut off would be mended.
+    gray = thumbnail(some[..., :3]) if some.ndim == 3 else some
+    values = some[..., :3] if some.ndim == 3 else some[..., None]
+    cut_off = float(((values <= 1) | (values >= 254)).all(axis=2).mean())
+    return Tones(float(gray.std()), cut_off, _filled(gray) if with_filled else 0.0)
+
+
+def _filled(gray: Pixels) -> float:
     filled = np.zeros(gray.shape, dtype=bool)
     for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         if not filled[y, x]:
-            alike = (cv2.absdiff(gray, int(gray[y, x])) <= 4).astype(np.uint8)
+            alike = (np.abs(gray.astype(np.int16) - int(gray[y, x])) <= 4).astype(np.uint8)
             _, parts = cv2.connectedComponents(alike, connectivity=4)
             filled |= parts == parts[y, x]
-    cut_off = float(((gray <= 1) | (gray >= 254)).mean())
-    return Tones(float(gray.std()), cut_off, float(filled.mean()))
+    return float(filled.mean())

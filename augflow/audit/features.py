@@ -1,7 +1,7 @@
 """What an image shows of how it was made, rather than of what it shows: figures that a plain probe learns from.
 
-`traces` are in the pixels, where a classifier can learn from them as well: DCT and blockiness, sharpness, noise, borders,
-tones. `file_traces` are in the file: size, JPEG tables, metadata.
+`traces` are in the pixels, where a classifier can learn from them as well: DCT and blockiness, sharpness, noise,
+borders, tones. `file_traces` are in the file: size, JPEG tables, metadata.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,10 +29,11 @@ _TINY = 1e-3
 
 def traces(pixels: Pixels) -> Vector:
     """Figures of the pixels, uint8, gray or RGB with or without a spare channel; always equally many."""
-    colour = pixels.ndim == 3
-    gray = cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY) if colour else pixels
+    gray: Any = pixels
+    if pixels.ndim == 3:
+        gray = cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY)
     middle = _middle(gray).astype(np.float32)
-    found = [*_blocks(middle), *_frequencies(middle), *_sharpness(middle), *_borders(gray), *_tones(gray)]
+    found = [*_blocks(middle), *_frequencies(middle), *_sharpness(middle), *_borders(gray, middle), *_tones(gray)]
     return np.array(found, dtype=np.float32)
 
 
@@ -80,7 +82,8 @@ def _cosines() -> NDArray[np.float32]:
     k, n = np.mgrid[:8, :8]
     matrix = np.cos((2 * n + 1) * k * np.pi / 16) / 2
     matrix[0] /= math.sqrt(2)
-    return matrix.astype(np.float32)
+    found: Vector = matrix.astype(np.float32)
+    return found
 
 
 def _frequencies(gray: Vector) -> list[float]:
@@ -99,7 +102,8 @@ def _frequencies(gray: Vector) -> list[float]:
 
 def _sharpness(gray: Vector) -> list[float]:
     """Detail by octaves, along the axes and across them, and noise in the dark, the middle and the bright."""
-    found, level = [], gray
+    found: list[float] = []
+    level: Any = gray
     for _ in range(3):
         smooth = cv2.GaussianBlur(level, (5, 5), 0.8)
         found.append(math.log(cv2.norm(level, smooth, cv2.NORM_L1) / level.size + _TINY))
@@ -118,18 +122,18 @@ def _sharpness(gray: Vector) -> list[float]:
     return found
 
 
-def _borders(gray: Pixels) -> list[float]:
+def _borders(gray: Pixels, middle: Vector) -> list[float]:
     """Black, constant or repeated pixels along the sides and in the corners, against the inside."""
     height, width = gray.shape
-    whole = gray.astype(np.float32)
-    step = float(np.abs(np.diff(whole, axis=0)).mean() + np.abs(np.diff(whole, axis=1)).mean()) / 2 + 0.5
+    step = float(np.abs(np.diff(middle, axis=0)).mean() + np.abs(np.diff(middle, axis=1)).mean()) / 2 + 0.5
     found = []
-    for turned in (whole, whole[::-1], whole.T, whole.T[::-1]):
-        edge = turned[: _STRIP + 1]
+    for turned in (gray, gray[::-1], gray.T, gray.T[::-1]):
+        edge = turned[: _STRIP + 1].astype(np.float32)
         found.append(math.log(float(np.abs(np.diff(edge, axis=0)).mean() + 0.5) / step))
     sides = [sum(found) / 4, min(found), max(found)]
     high, wide = max(2, height // 10), max(2, width // 10)
-    corners = [whole[y, x] for y in (slice(high), slice(-high, None)) for x in (slice(wide), slice(-wide, None))]
+    sides_of = ((y, x) for y in (slice(high), slice(-high, None)) for x in (slice(wide), slice(-wide, None)))
+    corners = [gray[place].astype(np.float32) for place in sides_of]
     black = sorted(float((corner < 6).mean()) for corner in corners)
     flat = sorted(_flatness(corner) for corner in corners)
     busy = sorted(math.log(float(np.abs(np.diff(corner, axis=0)).mean() + 0.5) / step) for corner in corners)
@@ -142,7 +146,7 @@ def _flatness(corner: Vector) -> float:
 
 def _tones(gray: Pixels) -> list[float]:
     """Mean, spread, what is cut off at both ends, and the gaps that a stretched histogram has."""
-    counts = np.bincount(gray.ravel(), minlength=256).astype(np.float64)
+    counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     share = counts / counts.sum()
     levels = np.arange(256)
     mean = float(share @ levels)

@@ -46,7 +46,7 @@ def hint(originals: NDArray[np.float64], copies: NDArray[np.float64], shares: Ma
         return Item(
             "hint",
             "unknown",
-            f"Too few to tell: {len(originals)} families have an original and a copy to compare, and {LEAST} are needed.",
+            f"Too few to tell: {len(originals)} families have original and copy to compare, and {LEAST} are needed.",
         )
     both = probe(originals, copies)
     seen = probe(originals[:, :_PIXELS], copies[:, :_PIXELS])
@@ -144,8 +144,8 @@ def _other_chains(shares: Mapping[str, Share]) -> tuple[Finding, ...]:
 
 
 _ADVICE = (
-    "Treat every class alike: `originals: augment` in the recipe puts the originals through the same operations and the "
-    "same codec as the copies."
+    "Treat every class alike: `originals: augment` in the recipe puts the originals through the same operations and "
+    "the same codec as the copies."
 )
 
 

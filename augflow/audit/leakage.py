@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from augflow.audit.result import Figure, Finding, Item, Verdict
 
-NAMED = 50
+NAMED = 1000
 """Pairs that are named, of each kind."""
 
 KINDS = ("family in two splits", "in the other folder", "in two splits", "in two classes", "twice in a class")
@@ -48,9 +48,7 @@ def leakage(
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     for name, splits in sorted(families.items()):
         found[KINDS[0]].append(Finding(KINDS[0], (name,), f"outputs lie in {', '.join(splits)}"))
-    pairs = [
-        Pair(one, two, 1.0) for group in exact for one, two in combinations(sorted(group)[:_MOST_OF_A_GROUP], 2)
-    ]
+    pairs = [Pair(one, two, 1.0) for group in exact for one, two in combinations(sorted(group)[:_MOST_OF_A_GROUP], 2)]
     # An image in two splits is named once, by its bytes before by its looks.
     known = {frozenset((pair.one, pair.two)) for pair in pairs}
     pairs += [pair for pair in near if frozenset((pair.one, pair.two)) not in known]
@@ -62,7 +60,7 @@ def leakage(
             detail = "the same bytes" if pair.alike == 1 else f"alike by {pair.alike:.3f}"
             found[kind].append(Finding(kind, (pair.one.name, pair.two.name), f"{detail}; {_where(pair)}"))
     leaks = sum(len(found[kind]) for kind in _LEAKS)
-    verdict: Verdict = "bad" if leaks else "warning" if found else "ok"
+    verdict: Verdict = "bad" if leaks else "warning" if any(found.values()) else "ok"
     figures = (
         *(Figure(f"pairs {kind}" if kind != KINDS[0] else kind, len(found[kind])) for kind in KINDS),
         Figure("of these with the same bytes", exactly),

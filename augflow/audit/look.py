@@ -25,8 +25,8 @@ from augflow.transform import Pixels
 Where: TypeAlias = Literal["output", "traces", "sample", "against"]
 """`traces`: an output that the hint is sought in as well."""
 
-_ENOUGH = 256
-"""Where a thumbnail is all that is wanted, a shorter side of so many pixels is enough to make it from."""
+_ENOUGH = 160
+"""A shorter side of so many pixels is enough for everything but traces."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Looker:
     Called with (where, (name, size) of each), it returns a `Look` for each; the size counts for outputs alone.
 
     Args:
-        spec: `root` of the data set, `source` (settings, or None), `against` (a folder, or None), `max_pixels`.
+        spec: `root` of the data set, `source` (settings, or None), `against` (a folder, or None), `max_pixels`, `fills`
+            (whether chains fill what lies outside with a colour).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -59,6 +60,7 @@ class Looker:
         self.source = open_source(spec["source"]) if spec["source"] else None
         self.against = spec["against"]
         self.max_pixels = int(spec["max_pixels"])
+        self.fills = bool(spec["fills"])
 
     def __call__(self, item: tuple[Where, list[tuple[str, int]]]) -> list[Look]:
         where, some = item
@@ -68,11 +70,26 @@ class Looker:
         try:
             data = self._read(where, name, size)
             opened = open_image(data, self.max_pixels)
-            if where in ("output", "traces"):
-                return _look_at_output(name, data, opened.whole(), where == "traces")
-            return _look_at_sample(name, _reduced(opened), where == "against")
+            pixels = opened.whole() if where == "traces" else _reduced(opened)
+            return self._describe(where, name, data, pixels)
         except ImageError as error:
             return Look(name, str(error))
+
+    def _describe(self, where: Where, name: str, data: bytes, pixels: Pixels) -> Look:
+        reduced = descriptors.small(pixels)
+        thumb = descriptors.thumbnail(reduced)
+        if where == "against":
+            return Look(name, thumb=thumb, hashes=descriptors.hashes(thumb))
+        seen = np.concatenate([traces(pixels), file_traces(data, *pixels.shape[:2])]) if where == "traces" else None
+        return Look(
+            name,
+            shape=descriptors.shape(thumb),
+            colour=descriptors.colour(reduced),
+            tones=descriptors.tones(pixels, self.fills),
+            traces=seen,
+            thumb=thumb if where == "sample" else None,
+            hashes=descriptors.hashes(thumb) if where == "sample" else None,
+        )
 
     def _read(self, where: Where, name: str, size: int) -> bytes:
         if where in ("output", "traces"):
@@ -86,26 +103,3 @@ class Looker:
 def _reduced(opened: Opened) -> Pixels:
     reduction = next((by for by in (8, 4, 2) if min(opened.size) // by >= _ENOUGH), 1)
     return opened.reduced(reduction) if opened.reduced and reduction > 1 else opened.whole()
-
-
-def _look_at_output(name: str, data: bytes, pixels: Pixels, with_traces: bool) -> Look:
-    reduced = descriptors.small(pixels)
-    seen = None
-    if with_traces:
-        seen = np.concatenate([traces(pixels), file_traces(data, *pixels.shape[:2])])
-    return Look(
-        name,
-        shape=descriptors.shape(descriptors.thumbnail(reduced)),
-        colour=descriptors.colour(reduced),
-        tones=descriptors.tones(pixels),
-        traces=seen,
-    )
-
-
-def _look_at_sample(name: str, pixels: Pixels, alone: bool) -> Look:
-    reduced = descriptors.small(pixels)
-    thumb = descriptors.thumbnail(reduced)
-    hashed = descriptors.hashes(thumb)
-    if alone:
-        return Look(name, thumb=thumb, hashes=hashed)
-    return Look(name, colour=descriptors.colour(reduced), tones=descriptors.tones(pixels), thumb=thumb, hashes=hashed)

@@ -26,6 +26,7 @@ in each direction, reach 0.93 and more; of 3,441 photographs of clothing no two 
 MOST_EACH = 100
 """Candidates of one image that are looked at; more than that have only a plain background in common."""
 
+Gray: TypeAlias = NDArray[Any]
 Hashes: TypeAlias = NDArray[np.uint64]
 Pairs: TypeAlias = NDArray[np.int64]
 
@@ -70,9 +71,7 @@ def candidates(hashes: Hashes) -> tuple[Pairs, int]:
     return np.unique(np.concatenate(found), axis=0) if found else np.empty((0, 2), np.int64), crowded
 
 
-def _within(
-    whole: Hashes, start: int, every: Hashes, owner: Pairs, shift: int, order: Pairs, begins: Pairs
-) -> Pairs:
+def _within(whole: Hashes, start: int, every: Hashes, owner: Pairs, shift: int, order: Pairs, begins: Pairs) -> Pairs:
     """(image, other, distance) of all that share a band, two flips allowed, and lie within the radius."""
     probes = (((whole >> np.uint64(shift)) & np.uint64(2**_BITS - 1))[:, None] ^ _FLIPS).astype(np.int64).ravel()
     counts = begins[probes + 1] - begins[probes]
@@ -103,14 +102,17 @@ _LEAST_SHARED = 0.6
 
 def alike(one: Pixels, two: Pixels) -> float:
     """Correlate the details of two thumbnails, one moved onto the other as a slight crop would have it."""
-    coarse = [_details(cv2.resize(some, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA), 3) for some in (one, two)]
+    coarse = [
+        _details(np.asarray(cv2.resize(some, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)), 3)
+        for some in (one, two)
+    ]
     there, back = _place(coarse[0], coarse[1]), _place(coarse[1], coarse[0])
     if max(there[0], back[0]) < _HOPELESS:
         return max(there[0], back[0])
     return _laid_over(one, two, there) if there[0] >= back[0] else _laid_over(two, one, back)
 
 
-def _details(gray: Pixels, sigma: float) -> NDArray[np.float32]:
+def _details(gray: Gray, sigma: float) -> Gray:
     whole = gray.astype(np.float32)
     return whole - cv2.GaussianBlur(whole, (0, 0), sigma)
 
@@ -119,7 +121,7 @@ Place: TypeAlias = tuple[float, float, float, int, int]
 """Correlation, height and width as shares of the whole, top, left."""
 
 
-def _place(whole: NDArray[np.float32], part: NDArray[np.float32]) -> Place:
+def _place(whole: Gray, part: Gray) -> Place:
     """Where in `whole` the other lies, by trying sizes."""
 
     def at(high: float, wide: float) -> Place:
@@ -134,7 +136,7 @@ def _place(whole: NDArray[np.float32], part: NDArray[np.float32]) -> Place:
     for _ in range(2):
         _, high, wide, _, _ = best
         steps = ((high + 0.05, wide), (high - 0.05, wide), (high, wide + 0.05), (high, wide - 0.05))
-        best = max(best, *(at(*step) for step in steps if _SMALLEST <= min(step) and max(step) < 1.001), best)
+        best = max(best, *(at(*step) for step in steps if min(step) >= _SMALLEST and max(step) < 1.001))
     return best
 
 
@@ -142,12 +144,12 @@ def _laid_over(whole: Pixels, part: Pixels, place: Place) -> float:
     """Move `part` exactly (Evangelidis and Psarakis 2008), and correlate what both show."""
     coarse, high, wide, top, left = place
     grow = THUMB / _COARSE
-    move = np.array([[wide, 0, left * grow], [0, high, top * grow]], dtype=np.float32)
+    move: Any = np.array([[wide, 0, left * grow], [0, high, top * grow]], dtype=np.float32)
     size = (THUMB, THUMB)
     smooth = [cv2.GaussianBlur(some, (0, 0), 0.7).astype(np.float32) for some in (whole, part)]
     until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-4)
     try:
-        _, move = cv2.findTransformECC(smooth[1], smooth[0], move, cv2.MOTION_AFFINE, until, None, 1)
+        _, move = cv2.findTransformECC(smooth[1], smooth[0], move, cv2.MOTION_AFFINE, until, np.ones(size, np.uint8), 1)
     except cv2.error:  # It does not converge where there is nothing in common.
         return coarse
     moved = cv2.warpAffine(smooth[0], move, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -155,6 +157,6 @@ def _laid_over(whole: Pixels, part: Pixels, place: Place) -> float:
     shared = cv2.warpAffine(ones, move, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)[3:-3, 3:-3] > 0
     if shared.mean() < _LEAST_SHARED:
         return coarse
-    one, two = (_details(some, 3)[3:-3, 3:-3][shared] for some in (moved, smooth[1]))
+    one, two = (_details(np.asarray(some), 3)[3:-3, 3:-3][shared] for some in (moved, smooth[1]))
     spread = float(one.std() * two.std())
     return float(((one - one.mean()) * (two - two.mean())).mean()) / spread if spread > 1e-6 else 0.0

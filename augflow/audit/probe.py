@@ -91,4 +91,3 @@ def _share_below(some: Matrix, of: Matrix) -> Matrix:
     """For each of `of` the share of `some` below it, ties half."""
     ordered = np.sort(some)
     return (np.searchsorted(ordered, of, "left") + np.searchsorted(ordered, of, "right")) / (2 * len(some))
-

@@ -1,8 +1,8 @@
 """Redundancy: how much new each copy of a sample adds, and from which copy on it is little.
 
 A copy is as new as it is far from the nearest image of its family that came before it, against how far images of
-different families of its class lie apart: 1 is as good as another photograph, 0 is the same image once more. Apart means
-both in shape and in colour, each measured by what is usual in the class (`descriptors`).
+different families of its class lie apart: 1 is as good as another photograph, 0 is the same image once more. Apart
+means both in shape and in colour, each measured by what is usual in the class (`descriptors`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def redundancy(families: Sequence[Sequence[Member]]) -> Item:
         Figure("share of copies that are the same image again", same),
     )
     findings = tuple(
-        Finding("class", (label,), f"{np.mean(some):.2f} on average, {np.mean(np.array(some) < _LITTLE):.0%} add little")
+        Finding(
+            "class", (label,), f"{np.mean(some):.2f} on average, {np.mean(np.array(some) < _LITTLE):.0%} add little"
+        )
         for label, some in sorted(by_class.items(), key=lambda item: float(np.mean(item[1])))
     )
     verdict: Verdict = "bad" if same > 0.1 else "warning" if stops or little > 0.25 or same > 0.01 else "ok"

@@ -18,7 +18,7 @@ class Figure:
     """A number with its name; `low` and `high` are the ends of its 95 % interval, where it has one."""
 
     name: str
-    value: float
+    value: float | int
     low: float | None = None
     high: float | None = None
 

@@ -5,10 +5,10 @@ augflow audit sink.root=photos/balanced --against photos/validation
 augflow audit sink.root=photos/balanced --sampler balanced --weights inverse
 augflow audit sink.root=photos/balanced source.root=moved/photos --format json
 
-Hint: whether a plain probe tells copies from originals, and so classes. Leakage: images in two splits, two classes, or in
-the folder that --against names. Redundancy: how much new copies add. Damage: copies in which little is left. Balance: the
-prior that a training loop sees. The source is the one that the run names, unless given. Changes nothing. Exit code 1
-where an item is bad.
+Hint: whether a plain probe tells copies from originals, and so classes. Leakage: images in two splits, two classes, or
+in the folder that --against names. Redundancy: how much new copies add. Damage: copies in which little is left.
+Balance: the prior that a training loop sees. The source is the one that the run names, unless given. Changes nothing.
+Exit code 1 where an item is bad.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
 def _show(found: Audit) -> None:
     out = console()
     for item in found.items:
-        out.print(Text.assemble((f"{item.name}: {item.verdict}", f"bold {STYLES[item.verdict]}"), f". {printable(item.says)}"))
+        out.print(
+            Text.assemble((f"{item.name}: {item.verdict}", f"bold {STYLES[item.verdict]}"), f". {printable(item.says)}")
+        )
         if item.figures:
             figures = table("  figure", "value", "95 %")
             for figure in item.figures:
@@ -81,8 +83,8 @@ def _show_findings(item: Item) -> None:
         out.print(f"  … and {len(item.findings) - _SHOWN} more; --format json names them.")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 2 else f"{value:.3f}"
+def _number(value: float | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _interval(figure: Figure) -> str:
