@@ -24,6 +24,7 @@ VERBS = (
     "run",
     "report",
     "verify",
+    "audit",
     "replay",
     "sign",
     "check",

@@ -33,6 +33,9 @@ LAYERS = (
     "ledger.dataset",
     "recipe.sides",
     "checker testing scaffold",
+    "audit.result audit.probe audit.descriptors audit.features",
+    "audit.hint audit.leakage audit.redundancy audit.damage audit.balance audit.look audit.near",
+    "audit.audit",
     "runner plan.survey replay verify signing online report",
     "preview bridges",
     "config.door",
@@ -46,6 +49,10 @@ STEP = {name: step for step, names in enumerate(LAYERS) for name in names.split(
 # What may be imported where a module begins, beside the standard library and augflow; the rest waits until it is used.
 EARLY = {"annotated_types", "numpy"}
 EARLY_FOR = {
+    "audit.descriptors": {"cv2"},
+    "audit.features": {"PIL", "cv2"},
+    "audit.look": {"cv2"},
+    "audit.near": {"cv2"},
     "bridges": {"datasets", "torch"},
     "config.compose": {"hydra", "omegaconf", "yaml"},
     "config.door": {"hydra", "omegaconf"},
