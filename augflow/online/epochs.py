@@ -10,6 +10,7 @@ import bisect
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +87,48 @@ class _Turns:
         return View(Unit(self.plan.label, self.keys[index], copy, copy + 1, self.split, group), copy)
 
 
+@dataclass(frozen=True)
+class _Weighted(_Turns):
+    """Samples that have weights: every epoch copies each as often as the plan does."""
+
+    @cached_property
+    def _shares(self) -> NDArray[np.int64]:
+        """Copies in an epoch, by place in the order of turns."""
+        assert self.plan.shares is not None
+        return self.plan.shares[self.order]
+
+    @cached_property
+    def _copied(self) -> NDArray[np.int64]:
+        """The place of every copy's sample."""
+        return np.repeat(np.arange(self.plan.has), self._shares)
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """The number of each place's first copy among the copies."""
+        return np.cumsum(self._shares) - self._shares
+
+    def _place(self, slot: int) -> int:
+        return slot if slot < self.plan.originals else int(self._copied[slot - self.plan.originals])
+
+    def view(self, epoch: int, slot: int) -> View:
+        originals = self.plan.originals
+        place = self._place(slot)
+        is_original = slot < originals
+        nth = 0 if is_original else slot - originals - int(self._starts[place])
+        share, begun = int(self._shares[place]), place < originals
+        if self.originals == "augment" and begun:
+            return self._view(place, ORIGINAL + epoch * (share + 1) + (0 if is_original else nth + 1))
+        return self._view(place, ORIGINAL if is_original else ORIGINAL + 1 + epoch * share + nth)
+
+    def places(self, epoch: int) -> NDArray[np.int64]:
+        return np.concatenate([np.arange(self.plan.originals), self._copied])
+
+    def family(self, epoch: int, slot: int) -> list[int]:
+        place, originals = self._place(slot), self.plan.originals
+        first = originals + int(self._starts[place])
+        return [*([place] if place < originals else []), *range(first, first + int(self._shares[place]))]
+
+
 class _Order(NamedTuple):
     """The order of an epoch, and where in it each place is."""
 
@@ -109,7 +152,7 @@ class Epochs:
         self.classes = tuple(plan.classes)
         self._shuffle = shuffle
         self._turns = [
-            _Turns(
+            (_Turns if done.shares is None else _Weighted)(
                 done,
                 plan.recipe.originals,
                 keys := census.classes[label],
