@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from augflow.config import catalogue
 from augflow.config.arguments import Flags
@@ -64,8 +65,15 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
 def _flags(flags: Flags) -> list[str]:
     if not flags:
         return []
-    values = {name: "" if default is False else f" {default or 'DIR'}" for name, (default, _) in flags.items()}
+    values = {name: _value(default) for name, (default, _) in flags.items()}
     return ["flags", *(f"  {name + values[name]:<24}{text}" for name, (_, text) in flags.items()), ""]
+
+
+def _value(default: Any) -> str:
+    """What follows a flag's name in its line: nothing, its default, a folder, or a value that has no default."""
+    if default is False:
+        return ""
+    return f" {default or ('DIR' if default == [] else '…')}"
 
 
 def _defaults(file: Path) -> Iterator[tuple[str, str]]:
