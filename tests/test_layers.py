@@ -57,6 +57,8 @@ EARLY_FOR = {
     "config.compose": {"hydra", "omegaconf", "yaml"},
     "config.door": {"hydra", "omegaconf"},
     "config.strict": {"yaml"},
+    "bridges.datasets": {"datasets"},
+    "bridges.torch": {"torch"},
     "engine.canvas": {"cv2", "stringzilla"},
     "engine.codec": {"PIL", "simplejpeg"},
     "engine.sampling": {"cv2"},

@@ -79,7 +79,7 @@ def stream(
         split: a split of the source. One that is not augmented gives each of its samples once, with the render only.
         augment: False gives each sample of the source once, with the render only: for a folder of its own to evaluate
             on.
-        classes: the names that labels number; those of the source unless said.
+        classes: the names that labels number; those of the source unless said, sorted as readers of folders sort them.
         shuffle: whether each epoch has an order of its own; unless said, augmented streams do.
         through_codec: give the pixels that a reader of the written file sees, not those before they are encoded.
         workers: threads that make images ahead; `auto` for one on each core, 0 for none.
@@ -99,7 +99,7 @@ def stream(
         augment = trained
     if augment and not trained:
         raise SourceError(f"split: '{split}' is not the split that is augmented; say augment=False, or leave it out.")
-    labels = list(classes) if classes is not None else [told(label) for label in opened.labels()]
+    labels = list(classes) if classes is not None else sorted(told(label) for label in opened.labels())
     if not trained:
         source = {**source, "split": split}
     if not augment:
