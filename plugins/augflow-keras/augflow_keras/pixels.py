@@ -62,15 +62,17 @@ def move(
     shear: float = 0,
     zx: float = 1,
     zy: float = 1,
+    to_the_bit: bool = False,
 ) -> Values:
     """Turn, shift, shear and zoom, as `apply_affine_transform` does; nothing is sampled where nothing moves.
 
-    Bytes are taken too, of which places between are rounded, unless `order` is above 1.
+    Bytes are taken too, of which places between are rounded, unless `order` is above 1. `to_the_bit` takes the time to
+    sample with SciPy as Keras does, for what cuts values to bytes afterwards.
     """
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return image
     matrix = _matrix(image.shape, dialect, theta, tx, ty, shear, zx, zy)
-    if order > 1 or max(image.shape[:2]) > _MOST_SIDE or image.dtype == np.float64:
+    if order > 1 or to_the_bit or max(image.shape[:2]) > _MOST_SIDE or image.dtype == np.float64:
         return _spline(image, matrix, fill_mode, cval, order)
     if order == 1 and fill_mode == "nearest":
         return _each(lambda part: _warp(part, matrix), image)

@@ -84,7 +84,9 @@ class Keras:
     def perform(self, image: Values, params: Params) -> Values:
         """Change the pixels of a float image by a draw; names that are missing change nothing."""
         geometry = {name: params[name] for name in _GEOMETRY if name in params}
-        image = move(image, self.dialect, self.fill_mode, self.cval, self.interpolation_order, **geometry)
+        brightened = params.get("brightness") is not None
+        how = (self.dialect, self.fill_mode, self.cval, self.interpolation_order)
+        image = move(image, *how, **geometry, to_the_bit=brightened)
         if (intensity := params.get("channel_shift_intensity")) is not None:
             image = shift_channels(image, intensity)
         if params.get("flip_horizontal"):
