@@ -99,7 +99,7 @@ def replay(
     began = time.monotonic()
     dataset = Dataset(sink)
     path = None if what == ALL else find(dataset, what)
-    settings = dict(source or dataset.account["source"])
+    settings = dict(source or dataset.source)
     spec = {
         "root": str(dataset.root),
         "source": settings,

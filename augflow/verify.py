@@ -147,7 +147,7 @@ class _Verifier:
     def open_source(self, given: Mapping[str, Any] | None) -> None:
         """Choose the source whose samples are hashed, if there still is one."""
         try:
-            settings = given or self.dataset.account["source"]
+            settings = given or self.dataset.source
             open_source(settings)
         except DatasetError:
             return

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from augflow.errors import SourceError, nearest
-from augflow.source import Aside, Sample, name_some
+from augflow.source import MOST_PIXELS, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
 from augflow.source.rows import Torn, columns, rows
 
@@ -69,7 +69,7 @@ class TableSource:
         others: str = "omit",
         group_by: str | None = None,
         outside: bool = False,
-        max_pixels: int = 100_000_000,
+        max_pixels: int = MOST_PIXELS,
     ) -> None:
         self.table = Path(table)
         if not self.table.is_file():
