@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
+
+_LONGEST = 255
+_MANY = 400
+"""Names; every transform of albumentations and ours are fewer."""
 
 
 class AugflowError(Exception):
@@ -48,5 +53,12 @@ class ImageError(Exception):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the nearest of `known`, or an empty string."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    names = list(known)
+    if len(word) > _LONGEST:
+        return ""
+    if len(names) > _MANY:
+        # A hint may not cost what a hostile recipe would have it cost.
+        alike = (name for name in names if abs(len(name) - len(word)) <= 2 and name[:1] == word[:1])
+        names = list(itertools.islice(alike, _MANY))
+    match = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f" Did you mean '{match[0]}'?" if match else ""

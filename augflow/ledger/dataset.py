@@ -18,7 +18,7 @@ from augflow.errors import ImageError, SinkError, SourceError, nearest
 from augflow.ledger import ledger
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, RUN, FolderSink, is_inside
-from augflow.source import Source, open_source
+from augflow.source import BUILT_IN, MOST_PIXELS, Source, open_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,6 +94,24 @@ class Dataset:
             raise DatasetError("unreadable run.json", RUN, "it is not as augflow writes it")
         _demand_format(str(found.get("format")), RUN)
         return found
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The source that the run names, as far as a data set, which may be another's, may choose one.
+
+        Raises:
+            SourceError: it is of a kind that is not built in, or lets larger images in than any that nobody allowed.
+        """
+        settings = dict(self.account["source"])
+        say = "If you trust that, say so: source=… source.root=…"
+        if settings.get("kind", "folder") not in BUILT_IN:
+            raise SourceError(f"{RUN} names a source of the kind {settings['kind']!r}, which is a plugin's. {say}")
+        most = settings.get("max_pixels", 0)
+        if not isinstance(most, int) or most > MOST_PIXELS:
+            raise SourceError(
+                f"{RUN} lets images of {most!r} pixels in, and more than {MOST_PIXELS:,} is yours to say. {say}"
+            )
+        return settings
 
     @cached_property
     def ledger(self) -> pq.ParquetFile:
@@ -174,7 +192,7 @@ def source_of(dataset: Dataset, given: Mapping[str, Any] | None) -> tuple[Source
         SourceError: there is no such source.
         DatasetError: `run.json` cannot be used.
     """
-    settings = dict(given or dataset.account["source"])
+    settings = dict(given or dataset.source)
     try:
         return open_source(settings), settings
     except (SourceError, TypeError) as error:

@@ -18,8 +18,10 @@ from augflow.schema import Fault, Path, arguments_of, check, construct, show
 _CLASS_KEYS = ("target", "chain", "weights", "surplus", "max_copies", "preserve")
 KEYS = ("version", "seed", *_CLASS_KEYS[:3], "originals", *_CLASS_KEYS[3:], "classes", "chains", "render", "output")
 _MOST_TOLD = 50
+_MOST_NAMED = 30
 _MOST_STEPS = 10_000
 _DEEPEST = 32
+MOST_PIXELS = 100_000_000
 _STEP_KEYS = ("use", "p", "one_of", "weight")
 
 
@@ -86,7 +88,7 @@ class _Reader:
         classes = classes if isinstance(classes, Mapping) else {}
         rules = {label: self._class(label, rules_data, rule) for label, rules_data in classes.items()}
         render_data = {} if data.get("render") is None else data["render"]
-        self.faults += check(Render, render_data, ("render",))
+        self.faults += check(Render, render_data, ("render",)) or _size(render_data)
         output_data = {} if data.get("output") is None else data["output"]
         self.faults += check(Output, output_data, ("output",))
         seed = self._whole(data, "seed", 2**63 - 1, 0, ())
@@ -197,7 +199,8 @@ class _Reader:
     def _known(self, name: Any, path: Path) -> None:
         if not isinstance(name, str) or name not in self.chain_data:
             known = [str(chain) for chain in self.chain_data]
-            self._fault(path, f"there is no chain {show(name)}.{nearest(str(name), known)} Chains: {', '.join(known)}.")
+            some = ", ".join(known[:_MOST_NAMED]) + (", …" if len(known) > _MOST_NAMED else "")
+            self._fault(path, f"there is no chain {show(name)}.{nearest(str(name), known)} Chains: {some}.")
 
     def _chain(self, name: str, within: tuple[str, ...]) -> list[Description]:
         path = ("chains", name)
@@ -286,9 +289,10 @@ class _Reader:
             )
             if use == ALBUMENTATIONS.rstrip("."):
                 hint = " A dot divides keys: call the step otherwise and say use: albumentations.NAME."
+            called = use if len(use) <= 80 else f"{use[:79]}…"
             self._fault(
                 (*path, "use") if named else path,
-                f"no transform or chain is called '{use}'.{hint} `augflow transforms` lists them.",
+                f"no transform or chain is called '{called}'.{hint} `augflow transforms` lists them.",
             )
             return step
         faults = check(cls, arguments, path, also=_STEP_KEYS)
@@ -323,6 +327,15 @@ def _mistyped(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, meant in kinds.items()
         if nearest(str(key), [meant]) and isinstance(arguments[key], str | Mapping)
     ]
+
+
+def _size(render: Mapping[str, Any]) -> list[Fault]:
+    """An output is no larger than an image that is let in."""
+    size = render.get("size")
+    height, width = size if isinstance(size, list | tuple) else (size, size)
+    if size is None or height * width <= MOST_PIXELS:
+        return []
+    return [Fault(("render", "size"), f"{height} × {width} is more than {MOST_PIXELS:,} pixels.")]
 
 
 def _is_number(value: Any) -> bool:

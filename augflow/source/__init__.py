@@ -92,6 +92,8 @@ class Source(Protocol):
         ...
 
 
+MOST_PIXELS = 100_000_000
+"""Of an image, unless the operator says otherwise; larger ones are set aside before they are decoded."""
 BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
     "table": "augflow.source.table:TableSource",

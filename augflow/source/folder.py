@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from augflow.errors import SourceError, nearest
-from augflow.source import DECODE_TIMEOUT, Aside, Noted, Sample, Splits
+from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample, Splits
 from augflow.source.files import grouping, read_file, read_splits
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .mpo".split())
@@ -40,7 +40,7 @@ class FolderSource:
     def __init__(
         self,
         root: str,
-        max_pixels: int = 100_000_000,
+        max_pixels: int = MOST_PIXELS,
         decode_timeout: float = DECODE_TIMEOUT,
         split: str | None = None,
         others: str = "omit",

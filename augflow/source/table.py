@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from augflow.errors import SourceError, nearest
-from augflow.source import DECODE_TIMEOUT, Aside, Sample, name_some
+from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
 from augflow.source.rows import Torn, columns, rows
 
@@ -75,7 +75,7 @@ class TableSource:
         others: str = "omit",
         group_by: str | None = None,
         outside: bool = False,
-        max_pixels: int = 100_000_000,
+        max_pixels: int = MOST_PIXELS,
         decode_timeout: float = DECODE_TIMEOUT,
     ) -> None:
         self.table = Path(table)

@@ -58,6 +58,8 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 )
 """Transforms that cannot be steps of a chain, and why."""
 
+_LARGEST = 16_384
+"""Of a number in the arguments: beyond it lie outputs and kernels that take all memory, and loops that never end."""
 _ALL_OR_NOTHING = frozenset(
     "AutoContrast Equalize HorizontalFlip InvertImg TimeReverse ToGray ToSepia Transpose VerticalFlip".split()
 )
@@ -157,6 +159,11 @@ class Adapted:
         known = list(cls.json_schema()["properties"])
         allowed = f"Allowed: {', '.join(known)}." if known else "It takes no arguments."
         unknown = [
+            (name, f"{number} is larger than {_LARGEST:,}, which no argument needs to be.")
+            for name, value in arguments.items()
+            if name in known
+            for number in _too_large(value)
+        ] + [
             (name, f"there is no such key.{nearest(name, known)} {allowed}") for name in arguments if name not in known
         ]
         return unknown + cls._check_values({name: value for name, value in arguments.items() if name in known})
@@ -249,6 +256,15 @@ def _tuples(value: Any) -> Any:
 
 def _summary(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _too_large(value: Any) -> list[float]:
+    """Numbers in an argument that are out of all proportion; the first of them."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [number for item in value for number in _too_large(item)][:1]
+    return [value] if isinstance(value, int | float) and abs(value) > _LARGEST else []
 
 
 def _fault(name: str, messages: list[str], arguments: Mapping[str, Any]) -> str:
