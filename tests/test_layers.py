@@ -33,7 +33,7 @@ LAYERS = (
     "checker",
     "executor",
     "runner plan.survey replay verify online",
-    "bridges bridges.datasets bridges.torch",
+    "bridges.datasets bridges.torch",
     "config.door",
     "config.compose",
     "verbs",
