@@ -150,7 +150,7 @@ class Epochs:
     def __init__(self, plan: Plan, census: Census, shuffle: bool, by_key: bool = False) -> None:
         self.seed = plan.recipe.seed
         self.classes = tuple(plan.classes)
-        self._shuffle = shuffle
+        self._shuffle, self._by_key = shuffle, by_key
         self._turns = [
             (_Turns if done.shares is None else _Weighted)(
                 done,
@@ -177,7 +177,9 @@ class Epochs:
         return number, self._turns[number].view(epoch, slot)
 
     def stand_ins(self, epoch: int, index: int) -> Iterator[View]:
-        """What may take this view's place, the first choice first, when its sample cannot be used."""
+        """What may take this view's place, the first choice first, when its sample cannot be used; no original may."""
+        if self._by_key:
+            return iter(())
         number, slot = self._slot(epoch, index)
         return self._turns[number].stand_ins(epoch, slot)
 

@@ -55,14 +55,17 @@ class Pass:
         indices = [index, *mates]
         views = [view, *(self._epochs.at(epoch, mate)[1] for mate in mates)]
         made = self._renderer.render_family(views, lambda at: self._epochs.stand_ins(epoch, indices[at]))
-        first = next(made)
-        self._bytes = first.pixels.nbytes
-        for future in mates.values():
-            try:
-                pixels, record = next(made)
-                future.set_result(Rendered(np.array(pixels) if pixels.base is not None else pixels, record))
-            except BaseException as error:
+        waiting = list(mates.values())
+        try:
+            first = next(made)
+            self._bytes = first.pixels.nbytes
+            for pixels, record in made:
+                waiting.pop(0).set_result(Rendered(np.array(pixels) if pixels.base is not None else pixels, record))
+        except BaseException as error:
+            for future in waiting:
                 future.set_exception(error)
+            if len(waiting) == len(mates):
+                raise
         return label, first
 
     def _promise(self, index: int) -> dict[int, Future[Rendered]]:

@@ -23,7 +23,7 @@ from augflow.transform import Pixels
 
 
 class SetAsideWarning(UserWarning):
-    """A sample cannot be used; another view of its class stands in for it."""
+    """A sample cannot be used; where it was to be augmented, views of others of its class stand in for it."""
 
 
 class Rendered(NamedTuple):
@@ -75,9 +75,10 @@ class Renderer:
                 return self._render(candidate, self._open(candidate.unit.key))
             except ImageError as error:
                 self._set_aside(candidate, error)
+        fault = self.aside[view.unit.key]
         raise SourceError(
-            f"source: '{told(view.unit.key)}' cannot be used, and no other sample of the class "
-            f"'{told(view.unit.label)}' can stand in for it: {self.aside[view.unit.key].kind}."
+            f"source: '{told(view.unit.key)}' cannot be used ({fault.kind}: {fault.detail}), and no other sample of "
+            f"'{told(view.unit.label)}' can stand in for it. With check=True a stream leaves out what is broken."
         )
 
     def render_family(self, views: Sequence[View], stand_ins: Callable[[int], Iterable[View]]) -> Iterator[Rendered]:
@@ -136,11 +137,7 @@ class Renderer:
         key = view.unit.key
         if key not in self.aside:
             self.aside[key] = Aside(key, error.kind, error.detail)
-            warnings.warn(
-                f"'{told(key)}' cannot be used ({error}); other views of the class '{told(view.unit.label)}' stand in.",
-                SetAsideWarning,
-                stacklevel=2,
-            )
+            warnings.warn(f"'{told(key)}' (class '{told(view.unit.label)}') is set aside: {error}", SetAsideWarning, 2)
 
 
 def read(source: Source, key: str) -> bytes:

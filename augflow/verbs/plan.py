@@ -44,6 +44,7 @@ MOST_HEADERS = 100_000
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     recipe = read_recipe(settings.recipe, Registry(settings.plugins), settings.where)
+    recipe.demand_files()
     source = open_source(settings.source)
     found = take_census(source)
     total = found.total

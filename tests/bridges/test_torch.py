@@ -130,11 +130,10 @@ distributed.destroy_process_group()
 def test_a_process_group_gives_each_rank_its_share(
     small_stream: Open, small_source: Path, tmp_path: Path, checkout: Path
 ) -> None:
-    from tests.bridges.conftest import RECIPE
-
+    recipe = dict(small_stream().recipe.plain)
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, json.dumps([RECIPE, str(small_source), rank, str(tmp_path / "meeting")])],
+            [sys.executable, "-c", SCRIPT, json.dumps([recipe, str(small_source), rank, str(tmp_path / "meeting")])],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": str(checkout), "GLOO_SOCKET_IFNAME": "lo"},

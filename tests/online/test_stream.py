@@ -254,6 +254,31 @@ def test_another_split_is_rendered_only(split_source: Path) -> None:
     assert {item.record["split"] for item in trained} == {"train"}
 
 
+def test_nothing_stands_in_where_nothing_is_augmented(mixed_source: Path, tmp_path: Path) -> None:
+    root = spoil(mixed_source, tmp_path)
+    found = opened(root, augment=False)
+    assert [item.key for item in found.aside] == ["few/0.jpg"]
+    assert Counter(item.label for item in found) == {0: 3, 1: 10}
+    for workers in (0, 2):
+        with pytest.raises(SourceError, match=r"few/0\.jpg.*check=True"), pytest.warns(SetAsideWarning):
+            list(opened(root, augment=False, check=False, workers=workers))
+
+
+def test_what_a_plugin_breaks_is_told_and_threads_do_not_wait(mixed_source: Path, tmp_path: Path) -> None:
+    """A chain that fails on every image leaves nothing that could stand in."""
+    plugin = tmp_path / "wrong.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Wrong:\n"
+        "    def draw(self, rng, size):\n        return {}\n"
+        "    def apply(self, image):\n        raise ValueError('no')\n"
+    )
+    recipe = read_recipe({"chains": {"some": {"wrong": {}}}}, Registry([str(plugin)]))
+    settings = {"kind": "folder", "root": str(mixed_source)}
+    for workers in (0, 2):
+        with pytest.raises(SourceError, match="chain failed: ValueError: no"), pytest.warns(SetAsideWarning):
+            list(stream(recipe, settings, workers=workers, plugins=[str(plugin)]))
+
+
 def test_a_folder_to_evaluate_on(mixed_source: Path, split_source: Path) -> None:
     trained = opened(mixed_source)
     found = opened(split_source / "val", augment=False, classes=trained.classes)
