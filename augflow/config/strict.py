@@ -59,7 +59,10 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FRACTION = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
 _ENDLESS = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 # What YAML cannot print, other line ends than LF and CRLF, and marks that make a line read otherwise than it is.
-_SEEN = "\t\n\r\x20-\x7e\xa0-\u061b\u061d-\u200a\u200c\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_SEEN = (
+    "\t\n\r\x20-\x7e\xa0-\u061b\u061d-\u200a\u200c\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff"
+    "\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+)
 _UNSEEN = re.compile(f"[^{_SEEN}]")
 _HEADER = re.compile(r"^[ \t]*#[ \t]*@package\b.*", re.MULTILINE)
 _INSTRUCTION = re.compile(r"_(target|args|partial|recursive|convert|self|here|global|group|name)_")

@@ -283,7 +283,7 @@ class _Reader:
             )
             self._fault(
                 (*path, "use") if named else path,
-                f"no transform or chain is called '{use if len(use) <= 80 else f'{use[:79]}…'}'.{hint} `augflow transforms` lists them.",
+                f"no transform or chain is called '{_short(use)}'.{hint} `augflow transforms` lists them.",
             )
             return step
         faults = check(cls, arguments, path, also=_STEP_KEYS)
@@ -308,6 +308,10 @@ class _Reader:
             self._fault((*path, "weight"), f"{show(weight)} is not a number above 0 to 1000000.")
             return 1.0
         return float(weight)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _size(render: Mapping[str, Any]) -> list[Fault]:

@@ -84,7 +84,13 @@ def _by_name(word: str) -> Path:
 
 def diff_sides(before: Side, after: Side, registry: Registry) -> list[Change]:
     """What differs between the recipes of the two, and between what else is known of both data sets."""
-    return [*diff_recipes(before.recipe, after.recipe, registry), *_facts(before.facts, after.facts)]
+    try:
+        return [*diff_recipes(before.recipe, after.recipe, registry), *_facts(before.facts, after.facts)]
+    except (LookupError, TypeError, AttributeError, ValueError):
+        names = " or ".join(side.name for side in (before, after) if side.dataset)
+        if not names:
+            raise
+        raise RecipeError(f"{names}: its run.json is not as augflow writes it.") from None
 
 
 def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

@@ -20,7 +20,7 @@ SECRET = "CANARY_SECRET"
 
 def _laughs(levels: int) -> str:
     return "\n".join(
-        [f"  a0: &a0 {{p: 1}}", *[f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]]
+        ["  a0: &a0 {p: 1}", *[f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]]
     )
 
 
