@@ -43,7 +43,8 @@ from augflow.ledger.versions import versions
 from augflow.registry import Registry
 from augflow.schema import check, construct
 from augflow.sink.folder import is_inside
-from augflow.source import decode_timeout, open_source
+from augflow.sink.whole import written
+from augflow.source import MOST_PIXELS, decode_timeout, open_source
 from augflow.transform import Pixels
 
 REPLAYER = "augflow.replay:Replayer"
@@ -157,7 +158,7 @@ def transforms_of(records: Iterable[Record]) -> set[str]:
     return {
         step["transform"]
         for record in records
-        for step in record["steps"]
+        for step in record["steps"] or ()
         if step["arguments"] is not None and step["draw"] is not None
     }
 
@@ -207,7 +208,11 @@ def families(records: Iterable[Record]) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _parent(record: Record) -> dict[str, str]:
-    return next((parent for parent in record["parents"] if parent["role"] == "source"), {"key": "", "sha256": ""})
+    for parent in record["parents"] or ():
+        if parent and parent["role"] == "source" and parent["key"] and parent["sha256"]:
+            found: dict[str, str] = parent
+            return found
+    return {"key": "", "sha256": ""}
 
 
 class Replayer:
@@ -258,6 +263,9 @@ class Replayer:
         described = json.loads(record["render"])
         after = described.pop("after")
         render: Render = construct(Render, described)
+        height, width = render.target(sample.photograph.size)
+        if height * width > MOST_PIXELS:
+            raise ImageError("too large", f"it would have {width}×{height} pixels")
         drawn, numbers = self._drawn(record)
         fold = -1 if after is None else numbers[after]
         return encode(finish(sample.photograph, drawn, fold, render), render)
@@ -266,7 +274,7 @@ class Replayer:
         """What the steps drew, and the number of each top-level step."""
         numbers: dict[str, int] = {}
         drawn = []
-        for step in record["steps"]:
+        for step in record["steps"] or ():
             number = numbers.setdefault(step["step"].partition("/")[0], len(numbers))
             if step["arguments"] is not None and step["draw"] is not None:
                 transform = self._transform(step["transform"], step["arguments"])
@@ -299,7 +307,10 @@ class Replayer:
 
     def _measure(self, record: Record, file: bytes, made: bytes) -> Verdict:
         path, since = record["path"], self._since(record)
-        then, now = (decode(data, self.source.max_pixels, self.limit).pixels for data in (file, made))
+        try:
+            then, now = (decode(data, self.source.max_pixels, self.limit).pixels for data in (file, made))
+        except ImageError as error:
+            return Verdict(path, "bytes differ", f"{since}pixels cannot be compared: {error}")
         if then.shape != now.shape:
             return Verdict(path, "pixels differ", f"{since}{_shape(then)} then, {_shape(now)} now")
         if then.ndim == 3:
@@ -312,7 +323,7 @@ class Replayer:
         """Which transforms have had another version since."""
         told = {
             f"{step['transform']} was version {step['version']} and is {version}; "
-            for step in record["steps"]
+            for step in record["steps"] or ()
             if step["arguments"] is not None
             and step["draw"] is not None
             and (version := getattr(self._transform(step["transform"], step["arguments"]), "version", 1))
@@ -347,9 +358,8 @@ def _write(file: Path, data: bytes, key: str) -> bool:
         if os.path.lexists(file):
             return file.is_file() and file.read_bytes() == data
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_name(f".{key}.half")
-        half.write_bytes(data)
-        os.replace(half, file)
+        with written(file, file.with_name(f".{key if key.isalnum() else 'made'}.half")) as opened:
+            opened.write(data)
     except OSError as error:
         raise SurroundingsError(f"--to: {error.strerror or error}: {file.absolute()}") from error
     return True

@@ -362,7 +362,8 @@ def _parents(table: pa.Table) -> list[tuple[str, str]]:
 
     flat = pc.list_flatten(table["parents"])
     pairs = pa.table({name: pc.struct_field(flat, name) for name in ("key", "sha256")})
-    return sorted(_rows(pairs.group_by(["key", "sha256"]).aggregate([]), "key", "sha256"))
+    found = _rows(pairs.group_by(["key", "sha256"]).aggregate([]), "key", "sha256")
+    return sorted((key, digest) for key, digest in found if key is not None and digest is not None)
 
 
 def _folders(paths: Iterable[str]) -> set[str]:

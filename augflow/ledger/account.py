@@ -19,7 +19,7 @@ def read(root: Path) -> dict[str, Any]:
     """What `run.json` says; nothing where it is missing or damaged."""
     try:
         found = json.loads((root / RUN).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

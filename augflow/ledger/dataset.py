@@ -104,7 +104,7 @@ class Dataset:
         """
         settings = dict(self.account["source"])
         say = "If you trust that, say so: source=… source.root=…"
-        if settings.get("kind", "folder") not in BUILT_IN:
+        if str(settings.get("kind", "folder")) not in BUILT_IN:
             raise SourceError(f"{RUN} names a source of the kind {settings['kind']!r}, which is a plugin's. {say}")
         most = settings.get("max_pixels", 0)
         if not isinstance(most, int) or most > MOST_PIXELS:

@@ -289,10 +289,9 @@ class _Reader:
             )
             if use == ALBUMENTATIONS.rstrip("."):
                 hint = " A dot divides keys: call the step otherwise and say use: albumentations.NAME."
-            called = use if len(use) <= 80 else f"{use[:79]}…"
             self._fault(
                 (*path, "use") if named else path,
-                f"no transform or chain is called '{called}'.{hint} `augflow transforms` lists them.",
+                f"no transform or chain is called '{_short(use)}'.{hint} `augflow transforms` lists them.",
             )
             return step
         faults = check(cls, arguments, path, also=_STEP_KEYS)
@@ -327,6 +326,10 @@ def _mistyped(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, meant in kinds.items()
         if nearest(str(key), [meant]) and isinstance(arguments[key], str | Mapping)
     ]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _size(render: Mapping[str, Any]) -> list[Fault]:

@@ -96,7 +96,13 @@ def _by_name(word: str, roots: Sequence[str]) -> Path:
 
 def diff_sides(before: Side, after: Side, registry: Registry) -> list[Change]:
     """What differs between the recipes of the two, and between what else is known of both data sets."""
-    changes = diff_recipes(before.recipe, after.recipe, registry)
+    try:
+        changes = diff_recipes(before.recipe, after.recipe, registry)
+    except (LookupError, TypeError, AttributeError, ValueError):
+        names = " or ".join(side.name for side in (before, after) if side.dataset)
+        if not names:
+            raise
+        raise RecipeError(f"{names}: its run.json is not as augflow writes it.") from None
     if before.preserved is not None and after.preserved is not None:
         old, new = before.preserved, after.preserved
         keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]

@@ -122,7 +122,7 @@ class FolderSink:
         for folder in (self.root, self.workshop):
             if not folder.is_dir():
                 continue
-            for entry in os.scandir(folder):
+            for entry in [*os.scandir(folder)]:
                 ours = entry.name in OURS if folder == self.root else entry.name != "half"
                 if (ours and not entry.is_file(follow_symlinks=False)) or (not ours and _is_linked_folder(entry)):
                     raise _led_astray(entry.path)
@@ -165,17 +165,19 @@ class FolderSink:
         """Yield path and size of everything in the class folders; -1 where it is no regular file."""
         if not self.root.is_dir():
             return
-        for folder in os.scandir(self.root):
+        for folder in [*os.scandir(self.root)]:
             if folder.is_dir() and folder.name != WORKSHOP:
                 if folder.is_symlink():
                     raise _led_astray(folder.path)
                 yield from self._sizes(folder.name)
 
     def _sizes(self, folder: str) -> Iterator[tuple[str, int]]:
-        for entry in os.scandir(f"{self._prefix}{folder}"):
+        entries = os.scandir(f"{self._prefix}{folder}")
+        for entry in entries:
             path = f"{folder}/{entry.name}"
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISLNK(status.st_mode) and "/" not in folder and _is_linked_folder(entry):
+                entries.close()
                 raise _led_astray(entry.path)
             if stat.S_ISDIR(status.st_mode) and "/" not in folder:
                 yield from self._sizes(path)

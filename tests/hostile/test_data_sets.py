@@ -124,7 +124,7 @@ def test_pipes_are_not_waited_for(place: str, verbs: Callable[[], dict[str, int]
 
 
 def test_a_ledger_that_unfolds_to_all_memory(verbs: Callable[[], dict[str, int]], evil: Path) -> None:
-    rows = 20_000_000
+    rows = 10_000_000
     names = ledger.schema().names
     once = pq.read_table(evil / "ledger.parquet").slice(0, 1)
     columns = [pa.repeat(once[name].combine_chunks()[0], rows) if name == "path" else None for name in names]
