@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,8 +104,13 @@ class ChainFigures:
     steps: list[StepFigures]
 
 
-def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
+def drawn(
+    dataset: Dataset, plugins: Sequence[str] = (), passed: Callable[[int], None] = lambda records: None
+) -> list[ChainFigures]:
     """Compare what the records tell with what the recipe declares, for each chain that made outputs.
+
+    Args:
+        passed: called now and then with how many records were passed since.
 
     Raises:
         DatasetError: the ledger or `run.json` is missing or damaged.
@@ -113,7 +118,7 @@ def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
     seen: dict[tuple[str, str], _Seen] = {}
     outputs, looked_at = Counter[str](), Counter[str]()
     total = dataset.ledger.metadata.num_rows
-    for chain, key, steps in _records(dataset):
+    for chain, key, steps in _records(dataset, passed):
         outputs[chain] += 1
         if total > MOST and int(key[:8], 16) >= 2**32 * MOST / total:
             continue
@@ -134,12 +139,13 @@ def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
     ]
 
 
-def _records(dataset: Dataset) -> Iterator[tuple[str, str, Any]]:
+def _records(dataset: Dataset, passed: Callable[[int], None]) -> Iterator[tuple[str, str, Any]]:
     for batch in dataset.batches("chain", "key", "steps"):
         chains, keys = batch.column("chain").to_pylist(), batch.column("key").to_pylist()
         for chain, key, steps in zip(chains, keys, batch.column("steps"), strict=True):
             if chain is not None:
                 yield chain, key, steps
+        passed(len(keys))
 
 
 def _add(seen: _Seen, entry: Mapping[str, Any]) -> None:
