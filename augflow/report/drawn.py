@@ -200,8 +200,9 @@ def _few(name: str, found: list[Any], asked: list[Any] | None) -> Spread:
 def _many(name: str, found: Any, asked: Any, ends: tuple[float, float] | None) -> Spread:
     whole = np.concatenate([found, *([asked] if asked is not None else []), np.array(ends or [], float)])
     low, high = float(whole.min()), float(whole.max())
-    bars = np.histogram(found, BINS, (low, high))[0] / len(found)
-    trace = np.histogram(asked, BINS, (low, high))[0] / len(asked) if asked is not None else np.zeros(0)
+    edges = _edges(low, high, whole=not (whole % 1).any())
+    bars = np.histogram(found, edges)[0] / len(found)
+    trace = np.histogram(asked, edges)[0] / len(asked) if asked is not None else np.zeros(0)
     most = max(bars.max(), trace.max(initial=0))
     slack = 1e-9 * (high - low)
     return Spread(
@@ -216,3 +217,11 @@ def _many(name: str, found: Any, asked: Any, ends: tuple[float, float] | None) -
         ends=ends,
         outside=int(((found < ends[0] - slack) | (found > ends[1] + slack)).sum()) if ends else 0,
     )
+
+
+def _edges(low: float, high: float, whole: bool) -> Any:
+    """Edges of the bins; those of whole numbers hold equally many each, as far as they go into the range."""
+    if not whole:
+        return np.linspace(low, high, BINS + 1)
+    each = math.ceil((high - low + 1) / BINS)
+    return low - 0.5 + each * np.arange(math.ceil((high - low + 1) / each) + 1)
