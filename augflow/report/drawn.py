@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,8 +104,13 @@ class ChainFigures:
     steps: list[StepFigures]
 
 
-def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
+def drawn(
+    dataset: Dataset, plugins: Sequence[str] = (), passed: Callable[[int], None] = lambda records: None
+) -> list[ChainFigures]:
     """Compare what the records tell with what the recipe declares, for each chain that made outputs.
+
+    Args:
+        passed: called now and then with how many records were passed since.
 
     Raises:
         DatasetError: the ledger or `run.json` is missing or damaged.
@@ -113,7 +118,7 @@ def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
     seen: dict[tuple[str, str], _Seen] = {}
     outputs, looked_at = Counter[str](), Counter[str]()
     total = dataset.ledger.metadata.num_rows
-    for chain, key, steps in _records(dataset):
+    for chain, key, steps in _records(dataset, passed):
         outputs[chain] += 1
         if total > MOST and int(key[:8], 16) >= 2**32 * MOST / total:
             continue
@@ -134,12 +139,13 @@ def drawn(dataset: Dataset, plugins: Sequence[str] = ()) -> list[ChainFigures]:
     ]
 
 
-def _records(dataset: Dataset) -> Iterator[tuple[str, str, Any]]:
+def _records(dataset: Dataset, passed: Callable[[int], None]) -> Iterator[tuple[str, str, Any]]:
     for batch in dataset.batches("chain", "key", "steps"):
         chains, keys = batch.column("chain").to_pylist(), batch.column("key").to_pylist()
         for chain, key, steps in zip(chains, keys, batch.column("steps"), strict=True):
             if chain is not None:
                 yield chain, key, steps
+        passed(len(keys))
 
 
 def _add(seen: _Seen, entry: Mapping[str, Any]) -> None:
@@ -194,8 +200,9 @@ def _few(name: str, found: list[Any], asked: list[Any] | None) -> Spread:
 def _many(name: str, found: Any, asked: Any, ends: tuple[float, float] | None) -> Spread:
     whole = np.concatenate([found, *([asked] if asked is not None else []), np.array(ends or [], float)])
     low, high = float(whole.min()), float(whole.max())
-    bars = np.histogram(found, BINS, (low, high))[0] / len(found)
-    trace = np.histogram(asked, BINS, (low, high))[0] / len(asked) if asked is not None else np.zeros(0)
+    edges = _edges(low, high, whole=not (whole % 1).any())
+    bars = np.histogram(found, edges)[0] / len(found)
+    trace = np.histogram(asked, edges)[0] / len(asked) if asked is not None else np.zeros(0)
     most = max(bars.max(), trace.max(initial=0))
     slack = 1e-9 * (high - low)
     return Spread(
@@ -210,3 +217,11 @@ def _many(name: str, found: Any, asked: Any, ends: tuple[float, float] | None) -
         ends=ends,
         outside=int(((found < ends[0] - slack) | (found > ends[1] + slack)).sum()) if ends else 0,
     )
+
+
+def _edges(low: float, high: float, whole: bool) -> Any:
+    """Edges of the bins; those of whole numbers hold equally many each, as far as they go into the range."""
+    if not whole:
+        return np.linspace(low, high, BINS + 1)
+    each = math.ceil((high - low + 1) / BINS)
+    return low - 0.5 + each * np.arange(math.ceil((high - low + 1) / each) + 1)

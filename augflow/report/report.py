@@ -60,7 +60,8 @@ class Report:
         self._moved = source.get("root") if source else None
         self._plugins = [*plugins] or self.dataset.account.get("plugins", [])
         opened = self._open_source(source)
-        self.chains = drawn(self.dataset, plugins)
+        with counting("Records", self.summary.outputs) as advance:
+            self.chains = drawn(self.dataset, plugins, advance)
         with counting("Pictures", min(SHOWN, self.summary.outputs)) as advance:
             self.gallery: Gallery = gallery(self.dataset, opened, seen=advance)
         self._audit = audit

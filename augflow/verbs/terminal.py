@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -70,7 +71,9 @@ def _true_pictures() -> Any:
         from textual_image.renderable.tgp import Image as Kitty
     except ImportError:
         return None
-    return renderable.Image if renderable.Image in (Kitty, Sixel) else None
+    if renderable.Image not in (Kitty, Sixel) or not os.get_terminal_size(sys.stdout.fileno()).columns:
+        return None
+    return renderable.Image
 
 
 class HalfBlocks:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -96,9 +100,12 @@ def test_a_sweep_writes_a_preview_for_each_job(small_source: Path, augflow: Comm
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a-recipe.seed=1.html", "a-recipe.seed=2.html"]
 
 
-def in_terminal(*words: str | Path, **environment: str) -> tuple[int, str]:
-    """Run in a terminal of 100 columns, and return exit code and what it shows."""
+def in_terminal(
+    *words: str | Path, answers: tuple[tuple[bytes, bytes], ...] = (), **environment: str
+) -> tuple[int, str]:
+    """Run in a terminal of 100 columns that answers what it is asked; return exit code and what it shows."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 500, 400))
     process = subprocess.Popen(
         [sys.executable, "-m", "augflow", *map(str, words)],
         stdin=theirs, stdout=theirs, stderr=theirs,
@@ -116,12 +123,15 @@ def in_terminal(*words: str | Path, **environment: str) -> tuple[int, str]:
         if not more:
             break
         said += more
+        for question, answer in answers:
+            if question in more:
+                os.write(ours, answer)
     os.close(ours)
     return process.wait(), said.decode(errors="replace")
 
 
 def test_a_terminal_shows_pictures(small_source: Path, checkout: Path) -> None:
-    told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(checkout)}
+    told: dict[str, Any] = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(checkout)}
     code, said = in_terminal("preview", f"source.root={small_source}", **told)
     assert code == 0
     assert said.count("▀") > 1000
@@ -130,6 +140,22 @@ def test_a_terminal_shows_pictures(small_source: Path, checkout: Path) -> None:
     code, said = in_terminal("preview", f"source.root={small_source}", **(told | {"TERM": "dumb", "COLORTERM": ""}))
     assert code == 2
     assert "fewer than 256 colours" in " ".join(said.split())
+
+
+KITTY = ((b"\x1b_G", b"\x1b_Gi=1;OK\x1b\\"), (b"\x1b[c", b"\x1b[?62;c"))
+SIXEL = ((b"\x1b[c", b"\x1b[?62;4;c"),)
+
+
+@pytest.mark.parametrize(("answers", "expected"), [(KITTY, "\x1b_G"), (SIXEL, "\x1bP"), ((), "▀")])
+def test_a_terminal_that_takes_true_pictures_gets_them(
+    answers: tuple[tuple[bytes, bytes], ...], expected: str, small_source: Path, checkout: Path
+) -> None:
+    pytest.importorskip("textual_image", reason="textual-image is not installed: the extra `terminal`")
+    told: dict[str, Any] = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(checkout)}
+    code, said = in_terminal("preview", f"source.root={small_source}", answers=answers, **told)
+    assert code == 0
+    assert said.count(expected) > 6
+    assert ("▀" in said) == (expected == "▀")
 
 
 def test_report_lies_in_the_data_set_and_disturbs_nothing(made: Path, augflow: Command, small_source: Path) -> None:

@@ -25,7 +25,7 @@ RECIPE: dict[str, Any] = {
             "mild": {"p": 0.8},
             "detail": {"p": 0.9, "one_of": {"blur": {"weight": 3}, "sharpen": {"weight": 1}}},
             "cut": {"use": "crop", "scale": [0.6, 0.9]},
-            "grain": {"use": "poisson_noise", "p": 0.3},
+            "grain": {"use": "poisson_noise", "p": 0.6},
         },
     },
     "render": {"size": 48, "quality": 90},

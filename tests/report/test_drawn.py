@@ -40,7 +40,7 @@ def test_how_often_steps_fired(made: Path) -> None:
     for path, step in found.items():
         of_step = [entry for entry in entries if entry["step"] == path]
         assert (step.times, step.fired) == (len(of_step), sum(entry["fired"] for entry in of_step))
-    assert found["grain"].declared.p == 0.3
+    assert found["grain"].declared.p == 0.6
     assert sum(chain.outputs for chain in chains(made).values()) == 14
 
 
@@ -118,6 +118,13 @@ def test_a_number_that_no_field_bounds_has_no_declared_ends(tmp_path: Path) -> N
     assert spread is not None
     assert spread.name == "many, how many"
     assert {share.value for share in spread.shares} == {"1", "2", "3"}
+
+
+def test_whole_numbers_are_counted_in_bins_of_equal_width() -> None:
+    values = [*range(10, 50)] * 5
+    spread = module._spread("quality", values, values, (10, 49), False)
+    assert spread is not None
+    assert spread.bars == spread.trace == [1] * 20
 
 
 def test_of_very_many_records_a_part_is_looked_at(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

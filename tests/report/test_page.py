@@ -86,7 +86,7 @@ def test_a_seed_keeps_its_last_digits(page: str, made: Path) -> None:
 
 def test_figures_are_on_the_page(page: str) -> None:
     texts = " ".join(text for texts in Page(page).texts.values() for text in texts)
-    for expected in ("many", "few", "chain mild", "chain wild", "mild/turn", "declared 30", "numpy", "rendered"):
+    for expected in ("many", "few", "chain mild", "chain wild", "mild/turn", "declared 60", "numpy", "rendered"):
         assert expected in texts
     assert "No audit was made" in texts
 
