@@ -34,7 +34,7 @@ LAYERS = (
     "executor",
     "audit.result audit.probe audit.descriptors audit.features",
     "audit.hint audit.leakage audit.redundancy audit.damage audit.balance audit.look audit.near",
-    "audit.audit",
+    "audit.audit audit.quick",
     "runner plan.survey replay verify",
     "config.door",
     "config.compose",
