@@ -1,7 +1,7 @@
 """What `augflow audit` finds on the photographs, as the tables of docs/audit.md.
 
     python benchmarks/audit.py                        # keep, render, augment × balance, article, strong
-    python benchmarks/audit.py --planted              # 50 planted leaks of each kind, and false alarms among all photographs
+    python benchmarks/audit.py --planted              # 50 planted leaks of each kind; false alarms among all
 
 Takes every third photograph of a class unless told otherwise; sets are made in a temporary folder and removed.
 """

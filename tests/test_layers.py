@@ -35,7 +35,7 @@ LAYERS = (
     "checker testing scaffold",
     "audit.result audit.probe audit.descriptors audit.features",
     "audit.hint audit.leakage audit.redundancy audit.damage audit.balance audit.look audit.near",
-    "audit.audit",
+    "audit.audit audit.quick",
     "runner plan.survey replay verify signing online report",
     "preview bridges.datasets bridges.torch",
     "config.door",

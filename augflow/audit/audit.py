@@ -46,6 +46,9 @@ _SOME = 16
 _PLAIN = 3.0
 """Thumbnails with less spread than so many grey levels are all alike, and compared by their bytes alone."""
 
+_COLOURS_APART = 0.5
+"""Of at most 1.41: two shirts in one pose on one background differ by their colour alone."""
+
 _MAX_PIXELS = 100_000_000
 
 
@@ -165,9 +168,7 @@ class _Auditor:
     def _look_at_outputs(self, families: Sequence[Sequence[Row]]) -> dict[str, Look]:
         compared = {row.path for pair in pairs_of(families, _PAIRS) for row in pair}
         wanted: list[tuple[Where, str, int]] = [
-            ("traces" if row.path in compared else "output", row.path, row.size)
-            for family in families
-            for row in family
+            ("both" if row.path in compared else "output", row.path, row.size) for family in families for row in family
         ]
         return {look.name: look for look in self._look("Looking at outputs", wanted)}
 
@@ -229,7 +230,7 @@ class _Auditor:
                 if isinstance(alike, Lost):
                     raise SourceError(f"Thumbnails could not be compared: {alike.why}.")
                 for (one, two, *_), value in zip(some, alike, strict=True):
-                    if value >= ALIKE:
+                    if value >= ALIKE and _of_one_colour(seen[clear[one].name], seen[clear[two].name]):
                         found.append(Pair(clear[one], clear[two], min(value, 0.9999)))
                 advance(len(some))
         return found
@@ -322,6 +323,12 @@ def _members(family: Sequence[Row], looks: Mapping[str, Look]) -> Iterator[Membe
         look = looks.get(row.path)
         if look and look.shape is not None and look.colour is not None:
             yield Member(row.label, row.copy, look.shape.astype(np.float32), look.colour.astype(np.float32))
+
+
+def _of_one_colour(one: Look, two: Look) -> bool:
+    assert one.colour is not None
+    assert two.colour is not None
+    return float(np.linalg.norm(one.colour.astype(np.float32) - two.colour.astype(np.float32))) <= _COLOURS_APART
 
 
 def _described(look: Look) -> tuple[Tones, NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""Damage: copies that are nearly uniform, cut off at black or white, mostly border, or too far from their parent."""
+"""Damage: copies that are nearly uniform, mostly border, cut off at black or white, or too far from their parent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from augflow.audit.result import Figure, Finding, Item, Verdict
 
 Vector: TypeAlias = NDArray[np.float32]
 
-KINDS = ("nearly uniform", "saturated", "mostly border", "too far from its parent")
+KINDS = ("nearly uniform", "mostly border", "saturated", "too far from its parent")
 NAMED = 20
 """Copies that are named, the worst of each kind."""
 
@@ -82,10 +82,10 @@ def _worst(copy: Made, others: Vector) -> tuple[int, float] | None:
     """Which kind of damage, and by how much, if any."""
     if copy.tones.spread < _UNIFORM and copy.parents_tones.spread > 2 * copy.tones.spread:
         return 0, 1 - copy.tones.spread / _UNIFORM
-    if (cut := copy.tones.cut_off - copy.parents_tones.cut_off) > _CUT_OFF:
-        return 1, cut
     if (filled := copy.tones.filled - copy.parents_tones.filled) > _FILLED:
-        return 2, filled
+        return 1, filled
+    if (cut := copy.tones.cut_off - copy.parents_tones.cut_off) > _CUT_OFF:
+        return 2, cut
     apart = float(np.linalg.norm(copy.looks - copy.parents_looks))
     nearer = float((np.linalg.norm(others - copy.looks, axis=1) < apart).mean())
     if len(others) >= _LEAST and nearer > _FAR:
@@ -107,8 +107,8 @@ def _named(found: Sequence[tuple[int, float, Made]]) -> tuple[Finding, ...]:
 def _advice(kinds: Counter[int]) -> str:
     said = {
         0: "weaken contrast and blur",
-        1: "narrow the range of brightness and contrast",
-        2: "turn and move less, or fill with `border: reflect`",
+        1: "turn and move less, or fill with `border: reflect`",
+        2: "narrow the range of brightness and contrast",
         3: "weaken colour steps, or the whole chain",
     }
     told = "; ".join(said[kind] for kind, _ in kinds.most_common())

@@ -23,6 +23,8 @@ Vector = NDArray[np.float32]
 
 _SIDE = 256
 """The middle so large is looked at; of a larger image more would tell no more."""
+_LEAST = 16
+"""Sides that are smaller are filled up."""
 _STRIP = 3
 _TINY = 1e-3
 
@@ -32,6 +34,9 @@ def traces(pixels: Pixels) -> Vector:
     gray: Any = pixels
     if pixels.ndim == 3:
         gray = cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_RGB2GRAY)
+    lacking = [max(0, _LEAST - side) for side in gray.shape]
+    if any(lacking):
+        gray = cv2.copyMakeBorder(gray, 0, lacking[0], 0, lacking[1], cv2.BORDER_REPLICATE)
     middle = _middle(gray).astype(np.float32)
     found = [*_blocks(middle), *_frequencies(middle), *_sharpness(middle), *_borders(gray, middle), *_tones(gray)]
     return np.array(found, dtype=np.float32)
@@ -67,9 +72,6 @@ def _blocks(gray: Vector) -> list[float]:
     for axis in (0, 1):
         # Of second differences content is small, and a seam large.
         steps = np.abs(np.diff(gray, 2, axis=axis)).mean(axis=1 - axis)
-        if len(steps) < 16:
-            found += [0.0, 0.0]
-            continue
         phases = np.array([steps[phase::8].mean() for phase in range(8)]) + _TINY
         usual = np.median(phases)
         found += [math.log((phases[6] + phases[7]) / 2 / usual), math.log(phases.max() / usual)]
@@ -89,8 +91,6 @@ def _cosines() -> NDArray[np.float32]:
 def _frequencies(gray: Vector) -> list[float]:
     """Of the 8 × 8 DCT, by u + v: how large coefficients are, and how many are as good as nothing."""
     rows, columns = gray.shape[0] // 8, gray.shape[1] // 8
-    if not rows * columns:
-        return [0.0] * 28
     blocks = gray[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2).reshape(-1, 8, 8)
     size = np.abs(_cosines() @ blocks @ _cosines().T).reshape(-1, 64)
     bands = np.add.outer(np.arange(8), np.arange(8)).ravel()
@@ -107,14 +107,11 @@ def _sharpness(gray: Vector) -> list[float]:
     for _ in range(3):
         smooth = cv2.GaussianBlur(level, (5, 5), 0.8)
         found.append(math.log(cv2.norm(level, smooth, cv2.NORM_L1) / level.size + _TINY))
-        if min(level.shape) < 8:
-            found += [found[-1]] * (3 - len(found))
-            break
         level = smooth[::2, ::2]
     fine = np.abs(gray - cv2.blur(gray, (3, 3)))
-    across = np.abs(gray[1:, 1:] - gray[:-1, :-1]).mean() + _TINY if min(gray.shape) > 1 else 1
+    across = np.abs(gray[1:, 1:] - gray[:-1, :-1]).mean() + _TINY
     along = (np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean()) / 2 + _TINY
-    found.append(math.log(float(across / along)) if min(gray.shape) > 1 else 0.0)
+    found.append(math.log(float(across / along)))
     for low, high in ((8, 80), (80, 176), (176, 248)):
         some = fine[(gray >= low) & (gray < high)]
         # The median is what noise leaves where there is no edge.

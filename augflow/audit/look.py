@@ -22,8 +22,8 @@ from augflow.source import open_source
 from augflow.source.files import read_file
 from augflow.transform import Pixels
 
-Where: TypeAlias = Literal["output", "traces", "sample", "against"]
-"""`traces`: an output that the hint is sought in as well."""
+Where: TypeAlias = Literal["output", "hint", "both", "sample", "against"]
+"""`hint`: an output of which the traces are wanted alone; `both`: with all else."""
 
 _ENOUGH = 160
 """A shorter side of so many pixels is enough for everything but traces."""
@@ -70,17 +70,21 @@ class Looker:
         try:
             data = self._read(where, name, size)
             opened = open_image(data, self.max_pixels)
-            pixels = opened.whole() if where == "traces" else _reduced(opened)
+            pixels = opened.whole() if where in ("hint", "both") else _reduced(opened)
             return self._describe(where, name, data, pixels)
         except ImageError as error:
             return Look(name, str(error))
 
     def _describe(self, where: Where, name: str, data: bytes, pixels: Pixels) -> Look:
+        seen = None
+        if where in ("hint", "both"):
+            seen = np.concatenate([traces(pixels), file_traces(data, *pixels.shape[:2])])
+        if where == "hint":
+            return Look(name, traces=seen)
         reduced = descriptors.small(pixels)
         thumb = descriptors.thumbnail(reduced)
         if where == "against":
-            return Look(name, thumb=thumb, hashes=descriptors.hashes(thumb))
-        seen = np.concatenate([traces(pixels), file_traces(data, *pixels.shape[:2])]) if where == "traces" else None
+            return Look(name, colour=descriptors.colour(reduced), thumb=thumb, hashes=descriptors.hashes(thumb))
         return Look(
             name,
             shape=descriptors.shape(thumb),
@@ -92,7 +96,7 @@ class Looker:
         )
 
     def _read(self, where: Where, name: str, size: int) -> bytes:
-        if where in ("output", "traces"):
+        if where in ("output", "hint", "both"):
             return read_output(self.root / name, size)
         if where == "against":
             return read_file(Path(os.path.join(self.against, name)), self.max_pixels)
