@@ -29,6 +29,7 @@ VERBS = (
     "transforms",
     "recipes",
     "import",
+    "export",
     "schema",
 )
 
