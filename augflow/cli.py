@@ -32,6 +32,7 @@ VERBS = (
     "transforms",
     "recipes",
     "import",
+    "export",
     "schema",
     "new",
 )

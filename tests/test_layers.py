@@ -23,7 +23,7 @@ LAYERS = (
     "recipe.passes recipe.effect recipe.diff",
     "recipe.written",
     "recipe.lock",
-    "recipe.findings importing",
+    "recipe.findings importing exporting",
     "source sink",
     "plan.census",
     "plan.plan",

@@ -206,7 +206,7 @@ def adapt(name: str) -> type[Adapted]:
         "__module__": __name__,
         "name": name,
         "target": found,
-        "geometric": issubclass(found, _library().DualTransform),
+        "geometric": issubclass(found, library().DualTransform),
         "p": 0.5 if name in _ALL_OR_NOTHING else 1,
     }
     return type(name, (Adapted,), members)
@@ -217,7 +217,8 @@ def catalogue() -> list[Listed]:
     return [Listed(name, _summary(cls), REFUSED.get(name)) for name, cls in sorted(_concrete().items())]
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The library itself, imported without its asking the network."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or it asks the network for a newer release when imported
     import albumentations
 
@@ -226,12 +227,12 @@ def _library() -> Any:
 
 @cache
 def _concrete() -> dict[str, type[Any]]:
-    library = _library()
+    found = library()
     abstract = {"BasicTransform", "DualTransform", "ImageOnlyTransform", "Transform3D"}
     return {
         name: cls
-        for name, cls in vars(library).items()
-        if inspect.isclass(cls) and issubclass(cls, library.BasicTransform) and name not in abstract
+        for name, cls in vars(found).items()
+        if inspect.isclass(cls) and issubclass(cls, found.BasicTransform) and name not in abstract
     }
 
 
