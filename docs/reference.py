@@ -27,6 +27,8 @@ from augflow.transform import Size
 from augflow.transforms.albumentations import catalogue
 
 COPIES = 4
+SHOWN = {"affine": {"rotate": 20, "scale": [0.8, 1.2], "shear": 10}}
+"""Arguments for those that do nothing unless told to."""
 GAP = 8
 
 
@@ -48,7 +50,7 @@ def verbs() -> Iterator[str]:
 
 def picture(name: str, registry: Registry) -> None:
     """The same drawn image, untouched and through the transform at its defaults, a few times."""
-    transform = registry.build(name, {})
+    transform = registry.build(name, SHOWN.get(name, {}))
     image = draw_image("shell", 3)
     tiles = [image]
     for copy in range(1, COPIES + 1):
