@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from augflow import markup
 from augflow.draw import Streams, digest
 from augflow.engine.render import Render
 from augflow.errors import PluginError
@@ -94,10 +95,15 @@ class Chain:
 
     def __init__(self, name: str, description: Sequence[Description], registry: Registry) -> None:
         self.name = name
+        self._description = description
         self.steps = tuple(_build(step, registry) for step in description)
         self.digest = digest(json.dumps(list(description), sort_keys=True), *_versions(self.steps)).hex()
         self.fold = max((i for i, step in enumerate(self.steps) if step.is_geometric()), default=-1)
         """The top-level step after which the render takes place: the last that can move pixels, fired or not."""
+
+    def _repr_html_(self) -> str:
+        columns = ("step", "transform", "p", "arguments")
+        return markup.shown(f"Chain {self.name}", columns, markup.steps(self._description))
 
     def draw(self, size: Size, render: Render, streams: Streams) -> tuple[list[Entry], list[Drawn]]:
         """Draw every step for one output of a photograph of `size`; return entries for the record, and the draws."""

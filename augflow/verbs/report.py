@@ -2,6 +2,7 @@
 
 augflow report sink.root=photos/balanced
 augflow report sink.root=photos/balanced --to for-the-client.html
+augflow report sink.root=photos/balanced --audit
 augflow report sink.root=photos/balanced source.root=moved/photos plugins=[mine.py]
 
 The page is one HTML file that loads nothing from anywhere: `report.html` in the data set, unless --to names another.
@@ -24,7 +25,10 @@ from augflow.verbs.telling import console, printable, size
 if TYPE_CHECKING:
     from augflow.config.compose import Settings
 
-FLAGS = {"--to": ("", "the file to write, instead of report.html in the data set")}
+FLAGS = {
+    "--to": ("", "the file to write, instead of report.html in the data set"),
+    "--audit": (False, "audit the data set, and show what was found; takes longer"),
+}
 NEEDS_SOURCE = False
 
 
@@ -37,7 +41,12 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     linked = to.resolve().parent == own.resolve().parent
     if to.resolve() != own.resolve() and to.resolve().is_relative_to(own.resolve().parent):
         raise RecipeError(f"--to {to}: in the data set the report is called {REPORT}. Name a file elsewhere.")
-    report = Report(settings.sink, settings.source, settings.plugins, linked=linked, counting=counting)
+    audited = None
+    if flags["audit"]:
+        from augflow.audit.audit import audit
+
+        audited = audit(settings.sink, settings.source, settings.executor, counting=counting).as_json()
+    report = Report(settings.sink, settings.source, settings.plugins, audited, linked, counting)
     html = report.html()
     try:
         write(html, to)

@@ -181,6 +181,15 @@ def test_report_elsewhere(made: Path, augflow: Command, tmp_path: Path) -> None:
     assert augflow("report", f"sink.root={made}", "--to", tmp_path / "gone" / "a.html").returncode == 3
 
 
+def test_report_with_an_audit(made: Path, augflow: Command, tmp_path: Path) -> None:
+    said = augflow("report", f"sink.root={made}", "--audit", "--to", tmp_path / "audited.html")
+    assert said.returncode == 0, said.stderr
+    page = (tmp_path / "audited.html").read_text()
+    assert "No audit was made" not in page
+    for item in ("hint", "leakage", "redundancy", "damage", "balance"):
+        assert item in page.lower().partition('id="audit"')[2]
+
+
 def test_report_of_what_is_none_or_damaged(made: Path, augflow: Command, tmp_path: Path) -> None:
     said = augflow("report", f"sink.root={tmp_path}")
     assert (said.returncode, "Traceback" in said.stderr) == (2, False)
