@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from augflow.engine.codec import open_image
 from augflow.errors import ImageError
 from augflow.online.ahead import ahead
+from augflow.online.rendering import read
 from augflow.plan.census import Census, take_census
 from augflow.plan.plan import Plan
 from augflow.recipe.recipe import Recipe
@@ -44,7 +45,7 @@ def _faults(
 ) -> Iterator[Aside]:
     def look(key: str) -> Aside | None:
         try:
-            open_image(source.read(key), source.max_pixels).check()
+            open_image(read(source, key), source.max_pixels).check()
         except ImageError as error:
             return Aside(key, error.kind, error.detail)
         return None

@@ -6,14 +6,15 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augflow.draw import digest
-from augflow.errors import PluginError, RecipeError, SourceError, nearest
+from augflow.errors import PluginError, SourceError, nearest
 from augflow.online.ahead import ahead, threads
+from augflow.online.batches import Batch, Item, Room, groups, joined
 from augflow.online.delivery import Array, Delivery
 from augflow.online.epochs import Epochs
 from augflow.online.families import Pass
@@ -32,26 +33,6 @@ _TOGETHER = 8
 
 _AHEAD = 4
 """How often so many are under way or waiting, for each thread."""
-
-
-class Item(NamedTuple):
-    """One image of an epoch.
-
-    `image` is as the recipe's output says, (height, width, 3) bytes of RGB unless it says otherwise; `label` the number
-    of its class; `record` what `run` would leave in the ledger, with `size` and `sha256` where there is a file.
-    """
-
-    image: Array
-    label: int
-    record: dict[str, Any]
-
-
-class Batch(NamedTuple):
-    """Several images of one size: `images` with a first axis more, `labels` of shape (images,), and the records."""
-
-    images: Array
-    labels: NDArray[np.int64]
-    records: list[dict[str, Any]]
 
 
 def stream(
@@ -227,17 +208,17 @@ class Stream:
         """
         made = reader(indices) if reader else (self._render(epoch, index) for index in indices)
         if self.shape is None:
-            return _joined([self._item(*one) for one in made])
+            return joined([self._item(*one) for one in made])
         room = self._room(len(indices), into)
         return Batch(*room, self._fill(room, 0, made))
 
-    def _room(self, images: int, into: Array | None = None) -> _Room:
+    def _room(self, images: int, into: Array | None = None) -> Room:
         if into is None:
             assert self.shape
             into = np.empty((images, *self.shape), self.recipe.output.dtype)
-        return _Room(into, np.empty(images, np.int64))
+        return Room(into, np.empty(images, np.int64))
 
-    def _fill(self, room: _Room, start: int, made: Iterable[tuple[int, Rendered]]) -> list[dict[str, Any]]:
+    def _fill(self, room: Room, start: int, made: Iterable[tuple[int, Rendered]]) -> list[dict[str, Any]]:
         records = []
         for place, (label, (pixels, record)) in enumerate(made, start):
             self._delivery.hand_over(pixels, room.images[place])
@@ -289,8 +270,8 @@ class Stream:
 
         epoch, start = self.begin()
         views = self.reader(epoch)
-        groups = _groups(start, len(self), _TOGETHER)
-        for items in ahead(make, groups, self.workers, _AHEAD * max(1, self.workers)):
+        runs = groups(start, len(self), _TOGETHER)
+        for items in ahead(make, runs, self.workers, _AHEAD * max(1, self.workers)):
             for item in items:
                 self.index += 1
                 yield item
@@ -314,14 +295,14 @@ class Stream:
 
         views = self.reader(epoch)
 
-        def parts() -> Iterator[tuple[_Room | None, int, range]]:
+        def parts() -> Iterator[tuple[Room | None, int, range]]:
             for first in range(start, end, size):
                 indices = range(first, min(first + size, end))
                 room = None if self.shape is None else self._room(len(indices))
-                for part in _groups(0, len(indices), _TOGETHER):
+                for part in groups(0, len(indices), _TOGETHER):
                     yield room, part.start, indices[part.start : part.stop]
 
-        def make(part: tuple[_Room | None, int, range]) -> tuple[_Room | None, list[Any]]:
+        def make(part: tuple[Room | None, int, range]) -> tuple[Room | None, list[Any]]:
             room, place, indices = part
             if room is None:
                 return None, [self._item(*made) for made in views(indices)]
@@ -333,7 +314,7 @@ class Stream:
         for room, more in ahead(make, parts(), self.workers, most):
             made += more
             if len(made) == min(size, end - taken):
-                yield _joined(made) if room is None else Batch(*room, made)
+                yield joined(made) if room is None else Batch(*room, made)
                 taken += len(made)
                 made = []
 
@@ -394,29 +375,6 @@ class Stream:
             )
         self.epoch = _epoch(state["epoch"])
         self.index = self._resume = state["index"]
-
-
-class _Room(NamedTuple):
-    """Where a batch is written."""
-
-    images: Array
-    labels: NDArray[np.int64]
-
-
-def _groups(start: int, end: int, size: int) -> Iterator[range]:
-    return (range(first, min(first + size, end)) for first in range(start, end, size))
-
-
-def _joined(items: Sequence[Item]) -> Batch:
-    shapes = {item.image.shape for item in items}
-    if len(shapes) > 1:
-        raise RecipeError(
-            f"recipe.render.size: images of {len(shapes)} sizes do not fit into one batch. Say a size, such as "
-            "render: {size: 224}; and where the recipe says originals: keep, which leaves them at their own, say "
-            "originals: render or augment."
-        )
-    labels = np.array([item.label for item in items], np.int64)
-    return Batch(np.stack([item.image for item in items]), labels, [item.record for item in items])
 
 
 def _epoch(epoch: int) -> int:
