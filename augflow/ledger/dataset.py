@@ -34,10 +34,6 @@ _ROWS = 4096
 _FEW = 20_000
 _MOST_TOLD = 1 << 28
 """Bytes of `run.json`."""
-_LEAST_OF_A_ROW = 32
-"""Bytes of a record however well it is packed: its sha256 is like no other's."""
-_MOST_UNFOLDED = 100
-_ANYWAY = 1 << 26
 _PREFIX = re.compile(r"[0-9a-f]{6,16}")
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
 """What a damaged file raises; pyarrow's own errors are among them."""
@@ -130,7 +126,9 @@ class Dataset:
         _demand_format(found.decode(errors="replace"), LEDGER)
         if not file.schema_arrow.equals(ledger.schema()):
             raise DatasetError("edited ledger", LEDGER, "its columns are not those of a ledger")
-        _demand_bulk(file.metadata, (self.root / LEDGER).stat().st_size)
+        if not ledger.can_hold(file.metadata, (size := (self.root / LEDGER).stat().st_size)):
+            claimed = f"{size} bytes cannot hold the {file.metadata.num_rows} records that it claims"
+            raise DatasetError("edited ledger", LEDGER, claimed)
         return file
 
     def _regular(self, name: str) -> Path:
@@ -174,15 +172,6 @@ class Dataset:
 
         found: list[Record] = pq.read_table(self.root / LEDGER, filters=[("path", "=", path)]).to_pylist()
         return found[0]
-
-
-def _demand_bulk(metadata: pq.FileMetaData, size: int) -> None:
-    """Refuse a ledger that claims more than its bytes can hold: a few kilobytes may unfold to more than all memory."""
-    unfolded = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    if metadata.num_rows * _LEAST_OF_A_ROW > size or unfolded > max(_MOST_UNFOLDED * size, _ANYWAY):
-        raise DatasetError(
-            "edited ledger", LEDGER, f"{size} bytes cannot hold the {metadata.num_rows} records that it claims"
-        )
 
 
 def source_of(dataset: Dataset, given: Mapping[str, Any] | None) -> tuple[Source, dict[str, Any]]:

@@ -24,9 +24,15 @@ from augflow.sink.whole import written
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 FORMAT = "1"
 _ROWS = 32_768
+_LEAST_OF_A_ROW = 32
+"""Bytes of a record however well it is packed: its sha256 is like no other's."""
+_MOST_UNFOLDED = 100
+_ANYWAY = 1 << 26
+_AGAIN = "`augflow run --force` takes nothing from it and makes every output again."
 
 
 def warm_up() -> None:
@@ -85,9 +91,10 @@ def demand_sound(path: Path, digest: str | None = None) -> None:
         return
     import pyarrow.parquet as pq
 
-    again = "`augflow run --force` takes nothing from it and makes every output again."
+    again = _AGAIN
     try:
-        found = (pq.ParquetFile(path).schema_arrow.metadata or {}).get(b"augflow.ledger", b"").decode()
+        file = pq.ParquetFile(path)
+        found = (file.schema_arrow.metadata or {}).get(b"augflow.ledger", b"").decode()
     except (OSError, ValueError) as error:
         raise SinkError(f"{path.absolute()} cannot be read ({str(error).splitlines()[0]}). {again}") from None
     if found.isdecimal() and int(found) > int(FORMAT):
@@ -97,6 +104,8 @@ def demand_sound(path: Path, digest: str | None = None) -> None:
         )
     if not found.isdecimal():
         raise SinkError(f"{path.absolute()} is no ledger of augflow's. {again}")
+    if not can_hold(file.metadata, path.stat().st_size):
+        raise SinkError(f"{path.absolute()} claims more records than its bytes can hold. {again}")
     if not _paths_stay_inside(path):
         raise SinkError(f"{path.absolute()} names outputs that lie outside the sink: augflow did not write it. {again}")
     if digest is not None and sha256(path) != digest:
@@ -123,6 +132,12 @@ class NewerLedgerError(SinkError):
     """A later version of augflow wrote the ledger."""
 
 
+def can_hold(metadata: pq.FileMetaData, size: int) -> bool:
+    """Whether so many bytes can hold what a ledger claims: a few kilobytes may unfold to more than all memory."""
+    unfolded = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    return bool(metadata.num_rows * _LEAST_OF_A_ROW <= size and unfolded <= max(_MOST_UNFOLDED * size, _ANYWAY))
+
+
 def entries(path: Path) -> Iterator[tuple[str, Entry]]:
     """Yield path and entry of every output in a sealed ledger; nothing where there is none."""
     if not path.exists():
@@ -140,7 +155,10 @@ def entries(path: Path) -> Iterator[tuple[str, Entry]]:
             count = count or 0
             parents = tuple(zip(keys[place : place + count], digests[place : place + count], strict=True))
             place += count
-            yield name, Entry(size, bytes.fromhex(digest), known.setdefault(parents, parents))
+            try:
+                yield name, Entry(int(size), bytes.fromhex(digest), known.setdefault(parents, parents))
+            except (TypeError, ValueError):
+                raise SinkError(f"{path.absolute()}: the record of {name!r} has no size or no hash. {_AGAIN}") from None
 
 
 def read(path: Path) -> pa.Table:
