@@ -3,7 +3,7 @@
 What is there already is kept, so an interrupted run goes on where it was. At the end the sink holds a folder for each
 class, `ledger.parquet`, `run.json` and `recipe.lock.yaml`. Outputs that nothing asks for any more are removed; edited
 ones and files that augflow did not make are left alone and named. Exit code 1 where something was set aside, left alone
-or falls short. Then a quick sample says whether copies can be told from originals: in a fortieth of the run's time at
+or falls short. Then a quick sample says whether copies can be told from originals: in a fiftieth of the run's time at
 most; `--no-audit` leaves it out, and `augflow audit` looks thoroughly.
 """
 
@@ -46,7 +46,7 @@ FLAGS = {
     "--force": (False, "hash what is there; make over what was edited, and all where the ledger is lost"),
 }
 
-_SHARE = 1 / 40
+_SHARE = 1 / 50
 _STYLES = {"ok": "", "unknown": "", "warning": "yellow", "bad": "yellow"}
 
 
