@@ -21,7 +21,7 @@ from augflow.transform import Pixels
 
 Vector = NDArray[np.float32]
 
-_SIDE = 256
+SIDE = 256
 """The middle so large is looked at; of a larger image more would tell no more."""
 _LEAST = 16
 """Sides that are smaller are filled up."""
@@ -29,7 +29,7 @@ _STRIP = 3
 _TINY = 1e-3
 
 
-def traces(pixels: Pixels) -> Vector:
+def traces(pixels: Pixels, side: int = SIDE) -> Vector:
     """Figures of the pixels, uint8, gray or RGB with or without a spare channel; always equally many."""
     gray: Any = pixels
     if pixels.ndim == 3:
@@ -37,7 +37,7 @@ def traces(pixels: Pixels) -> Vector:
     lacking = [max(0, _LEAST - side) for side in gray.shape]
     if any(lacking):
         gray = cv2.copyMakeBorder(gray, 0, lacking[0], 0, lacking[1], cv2.BORDER_REPLICATE)
-    middle = _middle(gray).astype(np.float32)
+    middle = _middle(gray, side).astype(np.float32)
     found = [*_blocks(middle), *_frequencies(middle), *_sharpness(middle), *_borders(gray, middle), *_tones(gray)]
     return np.array(found, dtype=np.float32)
 
@@ -59,11 +59,11 @@ def file_traces(data: bytes, height: int, width: int) -> Vector:
     return np.array(found, dtype=np.float32)
 
 
-def _middle(gray: Pixels) -> Pixels:
+def _middle(gray: Pixels, side: int) -> Pixels:
     """The middle, cut on the grid of 8 × 8 that JPEG starts at the corner."""
     height, width = gray.shape
-    top, left = max(0, height - _SIDE) // 16 * 8, max(0, width - _SIDE) // 16 * 8
-    return gray[top : top + _SIDE, left : left + _SIDE]
+    top, left = max(0, height - side) // 16 * 8, max(0, width - side) // 16 * 8
+    return gray[top : top + side, left : left + side]
 
 
 def _blocks(gray: Vector) -> list[float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from augflow.audit import descriptors
 from augflow.audit.descriptors import Tones
-from augflow.audit.features import Vector, file_traces, traces
+from augflow.audit.features import SIDE, Vector, file_traces, traces
 from augflow.engine.codec import Opened, open_image
 from augflow.errors import ImageError
 from augflow.ledger.dataset import read_output, read_sample
@@ -51,7 +51,7 @@ class Looker:
 
     Args:
         spec: `root` of the data set, `source` (settings, or None), `against` (a folder, or None), `max_pixels`, `fills`
-            (whether chains fill what lies outside with a colour).
+            (whether chains fill what lies outside with a colour), `side` (of the middle that traces are sought in).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -61,6 +61,7 @@ class Looker:
         self.against = spec["against"]
         self.max_pixels = int(spec["max_pixels"])
         self.fills = bool(spec["fills"])
+        self.side = int(spec.get("side", SIDE))
 
     def __call__(self, item: tuple[Where, list[tuple[str, int]]]) -> list[Look]:
         where, some = item
@@ -78,7 +79,7 @@ class Looker:
     def _describe(self, where: Where, name: str, data: bytes, pixels: Pixels) -> Look:
         seen = None
         if where in ("hint", "both"):
-            seen = np.concatenate([traces(pixels), file_traces(data, *pixels.shape[:2])])
+            seen = np.concatenate([traces(pixels, self.side), file_traces(data, *pixels.shape[:2])])
         if where == "hint":
             return Look(name, traces=seen)
         reduced = descriptors.small(pixels)

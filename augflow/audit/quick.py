@@ -1,11 +1,13 @@
-"""The hint from a quick sample, for the end of a run: as many pairs as some seconds allow."""
+"""The hint from a quick sample, for the end of a run: as many pairs as there is time for."""
 
 from __future__ import annotations
 
 import itertools
+import random
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,51 +19,55 @@ from augflow.ledger.dataset import Dataset
 MOST = 300
 """Pairs, at most."""
 
+_SIDE = 128
 
-def quick_hint(sink: Mapping[str, Any], seconds: float) -> Item | None:
-    """Seek the hint in a finished data set, in this process; None where the time is not enough to tell anything.
+
+class Output(NamedTuple):
+    """What is needed of a record."""
+
+    path: str
+    size: int
+    label: str
+    split: str | None
+    copy: int
+    chain: str | None
+
+
+def quick_hint(sink: Mapping[str, Any], until: float) -> Item | None:
+    """Seek the hint in a finished data set, in this process, until `time.monotonic()` says `until`.
+
+    Returns None where that was not enough to tell anything.
 
     Raises:
         SinkError: there is no data set.
     """
-    until = time.monotonic() + seconds
     dataset = Dataset(sink)
-    table = dataset.table("path", "size", "label", "split", "copy", "chain")
+    table = dataset.table(*Output._fields)
+    # Without arrow's own arithmetic, which imports pandas where there is one.
     split = dataset.account.get("split")
-    rows = [
-        (label, copy, chain)
-        for label, own, copy, chain in zip(
-            *(table[name].to_pylist() for name in ("label", "split", "copy", "chain")), strict=True
-        )
-        if own == split
-    ]
-    looker = Looker({"root": str(dataset.root), "source": None, "against": None, "max_pixels": 10**8, "fills": False})
+    columns = (table[name].to_pylist() for name in Output._fields)
+    rows = [row for row in map(Output, *columns) if row.split == split]
+    spec = {"root": str(dataset.root), "source": None, "against": None, "max_pixels": 10**8, "fills": False}
+    looker = Looker(spec | {"side": _SIDE})
     found = []
-    for pair in itertools.islice(_pairs(table), MOST):
+    for pair in _pairs(rows):
         if time.monotonic() > until:
             break
-        looks = looker(("hint", list(pair)))
+        looks = looker(("hint", [(row.path, row.size) for row in pair]))
         if not any(look.fault for look in looks):
             found.append([look.traces for look in looks])
     if len(found) < LEAST:
         return None
     stacked = np.array(found, dtype=np.float64)
-    return hint(stacked[:, 0], stacked[:, 1], shares_of(rows))
+    return hint(stacked[:, 0], stacked[:, 1], shares_of([(row.label, row.copy, row.chain) for row in rows]))
 
 
-def _pairs(table: Any) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
-    """Path and size of originals and their first copies, classes in turn: an original's row comes before its copy's."""
-    import pyarrow.compute as pc
-
-    some = table.filter(pc.less_equal(table["copy"], 1))
-    copies = some["copy"].to_numpy()
-    labels = np.array(some["label"].to_pylist(), dtype=object)
-    paths, sizes = some["path"], some["size"]
-    places = np.flatnonzero((copies[:-1] == 0) & (copies[1:] == 1) & (labels[:-1] == labels[1:]))
-    rng = np.random.default_rng(0)
-    of_class = [rng.permutation(places[labels[places] == label]) for label in dict.fromkeys(labels[places])]
-    for turn in itertools.zip_longest(*of_class):
-        for place in turn:
-            if place is not None:
-                original, copy = ((paths[at].as_py(), sizes[at].as_py()) for at in (int(place), int(place) + 1))
-                yield original, copy
+def _pairs(rows: Sequence[Output]) -> Iterator[tuple[Output, Output]]:
+    """Originals with their first copies, classes in turn: an original's row comes before its copy's."""
+    of_class: defaultdict[str, list[tuple[Output, Output]]] = defaultdict(list)
+    for original, copy in itertools.pairwise(rows):
+        if original.copy == 0 and copy.copy == 1 and original.label == copy.label:
+            of_class[original.label].append((original, copy))
+    chance = random.Random(0)
+    in_turn = itertools.zip_longest(*(chance.sample(pairs, min(MOST, len(pairs))) for pairs in of_class.values()))
+    return itertools.islice((pair for pair in itertools.chain.from_iterable(in_turn) if pair), MOST)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from rich.text import Text
 
 from augflow.audit.result import Item
 from augflow.config.lineage import Shelves
-from augflow.errors import RecipeError
+from augflow.errors import RecipeError, SinkError
 from augflow.recipe import lock
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
@@ -93,10 +94,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
         tell_json(_as_json(outcome, sink, hint))
     else:
         _show(outcome, sink)
-        if hint:
-            console().print(
-                Text(f"Hint, by a quick sample: {hint.verdict}. {printable(hint.says)}", style=_STYLES[hint.verdict])
-            )
+        _show_hint(hint, asked=not flags["no_audit"])
     return outcome.exit_code
 
 
@@ -122,9 +120,27 @@ def _seek_hint(outcome: Outcome, sink: Mapping[str, object]) -> Item | None:
     """Look for the hint in as little of the run's time as nobody notices."""
     if not any(done.copies for done in outcome.plan.classes.values()) or not outcome.made:
         return None
+    until = time.monotonic() + outcome.seconds * _SHARE
     from augflow.audit.quick import quick_hint
 
-    return quick_hint(sink, outcome.seconds * _SHARE)
+    try:
+        return quick_hint(sink, until)
+    except SinkError:  # The data set is made; that it cannot be read back from a sink of this kind is no fault.
+        return None
+
+
+def _show_hint(hint: Item | None, asked: bool) -> None:
+    if hint is None:
+        if asked:
+            console().print("Whether copies can be told from originals, and classes by them, `augflow audit` tells.")
+        return
+    says = hint.says
+    if hint.verdict == "unknown" and hint.figures:
+        auc, families = hint.figures[0], hint.figures[-1].value
+        span = f"{auc.value:.2f} ({auc.low:.2f}–{auc.high:.2f})"
+        says = f"Copies are told from originals with AUC {span}, by {families} families."
+    said = f"Hint, by a quick sample: {hint.verdict}. {printable(says)} `augflow audit` looks thoroughly."
+    console().print(Text(said, style=_STYLES[hint.verdict]))
 
 
 def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ def test_a_wide_chain_is_not(audited: Audited, item: Find) -> None:
 @pytest.mark.parametrize(
     ("steps", "kind"),
     [
-        ({"light": {"use": "brightness_contrast", "brightness": [-0.5, -0.45], "contrast": 0}}, "saturated"),
+        ({"light": {"use": "brightness_contrast", "brightness": [0.6, 0.7], "contrast": 0}}, "saturated"),
         ({"light": {"use": "brightness_contrast", "brightness": 0, "contrast": [-0.99, -0.97]}}, "nearly uniform"),
         ({"shift": {"x": [0.6, 0.7], "y": 0, "border": "constant"}}, "mostly border"),
     ],
@@ -78,8 +77,7 @@ def test_a_wide_chain_is_not(audited: Audited, item: Find) -> None:
 def test_damage_is_named_by_its_kind(steps: Mapping[str, Any], kind: str, audited: Audited, item: Find) -> None:
     found = item(audited(steps), "damage")
     assert found.verdict == "bad"
-    kinds = Counter(finding.kind for finding in found.findings)
-    assert kinds.most_common(1)[0][0] == kind
+    assert kind in {finding.kind for finding in found.findings}
     assert figure(found, f"copies {kind}").value > 10
 
 
