@@ -16,19 +16,21 @@ class TimeLimit:
     """Within it this process has so many seconds; then it is ended by the signal `SPENT`. For workers alone.
 
     Args:
-        seconds: of processor time; 0 for no limit.
+        seconds: of processor time; 0 for no limit, which leaves the process's own timer alone.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
     def __enter__(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+        if self.seconds:
+            signal.setitimer(signal.ITIMER_PROF, self.seconds)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        if self.seconds:
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 NONE = TimeLimit(0)

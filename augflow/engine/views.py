@@ -20,7 +20,7 @@ from augflow.source import Splits, told
 from augflow.transform import Pixels
 
 NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ESTALE})
-"""Why a sound file may be unreadable: the machine is short of something."""
+"""Why a sound file may be unreadable: the machine is short of something. That sets no sample aside."""
 
 
 class Begun(NamedTuple):

@@ -34,7 +34,7 @@ def extremes(plan: Plan, bench: Bench) -> Sheet:
     """Perform every step of every chain alone, at its bounds, on a sample of each of a few classes."""
     sheet = Sheet("Extremes", [_NOTE])
     samples: dict[str, _Sample | None] = {}
-    for name, chain in bench.maker.chains.items():
+    for name, chain in bench.maker.views.chains.items():
         using = [label for label, done in plan.classes.items() if name in dict(done.rule.chains)]
         using.sort(key=lambda label: -plan.classes[label].per_sample[1])
         for label in using[:CLASSES]:
