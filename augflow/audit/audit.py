@@ -163,7 +163,7 @@ class _Auditor:
                 advance(len(some))
         if faults:
             first = min(faults, key=lambda look: look.name)
-            self.notes.append(f"{len(faults)} images could not be looked at, such as {first.name}: {first.fault}")
+            self.notes.append(f"Images that could not be looked at: {len(faults)}, such as {first.name}: {first.fault}")
 
     def _look_at_outputs(self, families: Sequence[Sequence[Row]]) -> dict[str, Look]:
         compared = {row.path for pair in pairs_of(families, _PAIRS) for row in pair}
@@ -221,7 +221,7 @@ class _Auditor:
         hashes = np.stack([seen[image.name].hashes for image in clear])  # type: ignore[misc]
         pairs, crowded = candidates(hashes)
         if crowded:
-            self.notes.append(f"{crowded} images are like so many others that only the nearest were compared.")
+            self.notes.append(f"Images like so many others that only the nearest were compared: {crowded}.")
         thumbs = [seen[image.name].thumb for image in clear]
         items = ([(*pair, thumbs[pair[0]], thumbs[pair[1]]) for pair in some] for some in _batches(pairs.tolist()))
         found = []

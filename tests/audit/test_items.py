@@ -193,4 +193,4 @@ def test_outputs_that_cannot_be_read_are_told(few: Path, make_set: MakeSet, tmp_
     next((tmp_path / "sink" / "crowd").iterdir()).unlink()
     found = audit({"kind": "folder", "root": str(tmp_path / "sink")}, executor=WORKERS)
     assert found.looked_at == found.outputs - 1
-    assert any(note.startswith("1 images could not be looked at") for note in found.notes)
+    assert any(note.startswith("Images that could not be looked at: 1, ") for note in found.notes)
