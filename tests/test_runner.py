@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from augflow.config import strict
 from augflow.config.compose import compose
 from augflow.errors import RecipeError, SinkError, SourceError, SurroundingsError
 from augflow.plan.plan import Plan
@@ -356,7 +357,11 @@ def test_the_locked_recipe_makes_the_same_data_set(source: Path, tmp_path: Path)
     words = ["recipe=strong", "recipe.target=14", "recipe.seed=9", "+recipe.classes.few.target=6"]
     make(f"source.root={source}", f"sink.root={tmp_path / 'first'}", *words)
     make(str(tmp_path / "first" / "recipe.lock.yaml"), f"source.root={source}", f"sink.root={tmp_path / 'second'}")
-    assert tree(tmp_path / "first") == tree(tmp_path / "second")
+    first, second = tree(tmp_path / "first"), tree(tmp_path / "second")
+    locks = [strict.load(tmp_path / name / "recipe.lock.yaml", "recipe") for name in ("first", "second")]
+    assert locks[0].data == locks[1].data
+    assert locks[1].lock["files"] == [{"recipe": str(tmp_path / "first/recipe.lock.yaml"), "sha256": locks[0].sha256}]
+    assert {**first, "recipe.lock.yaml": ""} == {**second, "recipe.lock.yaml": ""}
 
 
 def test_the_sink_is_known_by_its_workshop_while_it_is_unfinished(source: Path, tmp_path: Path) -> None:
