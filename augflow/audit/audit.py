@@ -90,6 +90,8 @@ def audit(
             raise RecipeError(f"--{name} {value}: it is {' or '.join(known)}.{nearest(value, known)}")
     if against is not None and not Path(against).is_dir():
         raise SourceError(f"--against {against}: there is no such folder.")
+    if against is not None and not files_below(against):
+        raise SourceError(f"--against {against}: no image lies in this folder, or below it.")
     work = _Auditor(Dataset(sink), source, executor or {}, against, counting)
     found = work.audit(sampler, weights)
     return replace(found, seconds=round(time.monotonic() - began, 3))
@@ -111,6 +113,8 @@ class _Auditor:
         self.counting = counting
         self.against = against
         self.notes: list[str] = []
+        if dataset.unfinished:
+            self.notes.append("A run is on, or was interrupted: this is the data set as it was before.")
         self.settings, self.source = self._open(source, dataset.account["source"])
         self.spec = {
             "root": str(dataset.root),

@@ -185,6 +185,9 @@ def test_what_is_asked_wrongly_is_said(few: Path, make_set: MakeSet, tmp_path: P
         audit(sink, weights="inverted")
     with pytest.raises(SourceError, match="--against nowhere: there is no such folder"):
         audit(sink, against="nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="no image lies in this folder"):
+        audit(sink, against=str(tmp_path / "empty"))
     assert cli.main(["audit", f"sink.root={tmp_path / 'nothing'}"]) == 2
 
 
@@ -193,4 +196,8 @@ def test_outputs_that_cannot_be_read_are_told(few: Path, make_set: MakeSet, tmp_
     next((tmp_path / "sink" / "crowd").iterdir()).unlink()
     found = audit({"kind": "folder", "root": str(tmp_path / "sink")}, executor=WORKERS)
     assert found.looked_at == found.outputs - 1
+    assert not any("interrupted" in note for note in found.notes)
+    (tmp_path / "sink" / ".augflow").mkdir()
+    interrupted = audit({"kind": "folder", "root": str(tmp_path / "sink")}, executor=WORKERS)
+    assert any("interrupted" in note for note in interrupted.notes)
     assert any(note.startswith("Images that could not be looked at: 1, ") for note in found.notes)
