@@ -4,6 +4,7 @@ Enlarging and turning are bilinear. Reducing by s is a small separable filter on
 bilinear warp: the filter's variance is that of an output pixel's footprint (s²/12 per axis, widened a little for what
 bilinear sampling adds), so the pair stands for the average over the footprint. Beyond a reduction of about 2.4 the
 warp is made finer by a whole factor and averaged; beyond 12 a JPEG is decoded at half its size, beyond 24 at a quarter.
+Where a large output shows its photograph small, and so would take many samples, whole blocks are averaged first.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _FINEST = 2.4
 _COARSEST = 6
 """Source pixels across an output pixel that a scaled decode leaves."""
 _FAR = 64
+_MOST_SAMPLES = 4
+"""For each pixel of the photograph; a million are always allowed."""
 _VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
 """Of the three-tap filters there are: few, so that copies of a sample share them."""
 
@@ -75,8 +78,8 @@ class Photograph:
         return min(8, 1 << int(math.log2(step / _COARSEST)))
 
     def form(self, scale: int, kernel_x: int, kernel_y: int) -> Pixels:
-        """Decoded at 1/`scale`, then filtered with the kernels numbered per axis."""
-        self.reduction = scale
+        """Decoded or averaged to 1/`scale`, then filtered with the kernels numbered per axis."""
+        self.reduction = min(scale, 8) if self._reduced else 1
         return self._form((scale, kernel_x, kernel_y))
 
     def _form(self, key: tuple[int, int, int]) -> Pixels:
@@ -84,8 +87,13 @@ class Photograph:
             scale, *kernel = key
             if any(kernel):
                 self._forms[key] = _soften(self._form((scale, 0, 0)), *kernel)
+            elif scale == 1:
+                self._forms[key] = self._whole()
+            elif self._reduced and scale <= 8:
+                self._forms[key] = self._reduced(scale)
             else:
-                self._forms[key] = self._reduced(scale) if self._reduced and scale > 1 else self._whole()
+                decoded = 8 if self._reduced else 1
+                self._forms[key] = _reduce(self._form((decoded, 0, 0)), scale // decoded)
         return self._forms[key]
 
 
@@ -106,10 +114,14 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     a, b, d, e = _slopes(matrix, size)
     height, width = photograph.size
     scale = photograph.scale_for(min(math.hypot(a, b), math.hypot(d, e), height, width))
-    longest = max(height, width)
-    fine_x, fine_y = (
-        max(1, math.ceil(min(step, longest) / scale / _FINEST)) for step in (math.hypot(a, d), math.hypot(b, e))
-    )
+    longest, most = max(height, width), max(_MOST_SAMPLES * height * width, 1 << 20)
+    while True:
+        fine_x, fine_y = (
+            max(1, math.ceil(min(step, longest) / scale / _FINEST)) for step in (math.hypot(a, d), math.hypot(b, e))
+        )
+        if fine_x == fine_y == 1 or fine_x * fine_y * size.height * size.width <= most:
+            break
+        scale *= 2
     pixels = photograph.form(
         scale,
         _kernel(min(math.hypot(a / fine_x, b / fine_y), width), scale),
@@ -270,6 +282,14 @@ _BETWEEN = [(low + high) / 2 for low, high in itertools.pairwise(_VARIANCES)]
 def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:
     taps = [np.array([v / 2, 1 - v, v / 2]) for v in (_VARIANCES[kernel_x], _VARIANCES[kernel_y])]
     return np.asarray(cv2.sepFilter2D(pixels, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+
+
+def _reduce(pixels: Pixels, block: int) -> Pixels:
+    """Average over blocks of `block` × `block` pixels; the last are filled up with the edge."""
+    height, width = pixels.shape[:2]
+    padded = cv2.copyMakeBorder(pixels, 0, -height % block, 0, -width % block, cv2.BORDER_REPLICATE)
+    size = (padded.shape[1] // block, padded.shape[0] // block)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _scale(x: float, y: float) -> Matrix:

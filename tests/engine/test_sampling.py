@@ -352,6 +352,17 @@ def test_large_reductions_stay_near_also_where_less_is_decoded(reduction: float)
     assert psnr(reduced, exact) > 43, figures
 
 
+@pytest.mark.parametrize("share", [0.11, 0.2, 0.3])
+def test_a_large_output_that_shows_the_photograph_small(share: float) -> None:
+    """A view from afar of the same size takes a bounded number of samples, by blocks averaged first."""
+    pixels = mosaic()
+    size = size_of(pixels)
+    matrix = Rotate().matrix(size, angle=9.0) @ Zoom().matrix(size, x=share, y=share)
+    made, exact = warp(Photograph(pixels), matrix, size), exactly(pixels, matrix, size)
+    middle = tuple(slice(round(side * (0.5 - share / 4)), round(side * (0.5 + share / 4))) for side in size)
+    assert psnr(made[middle], exact[middle]) > 38
+
+
 # Extremes.
 
 
