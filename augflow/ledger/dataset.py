@@ -193,8 +193,10 @@ def source_of(dataset: Dataset, given: Mapping[str, Any] | None) -> tuple[Source
 def versions_then(dataset: Dataset) -> dict[str, list[str]]:
     """Every version of each library that outputs of a data set were made with, earlier runs' first."""
     found: dict[str, list[str]] = {}
-    for some in [*dataset.account.get("earlier_versions", []), dataset.account.get("versions", {})]:
-        for name, version in some.items():
+    earlier = dataset.account.get("earlier_versions")
+    told = [*(earlier if isinstance(earlier, list) else []), dataset.account.get("versions")]
+    for some in told:  # The account may be another's, and hold anything.
+        for name, version in some.items() if isinstance(some, Mapping) else ():
             if str(version) not in found.setdefault(name, []):
                 found[name].append(str(version))
     return found
