@@ -82,7 +82,7 @@ FIXED: dict[str, tuple[dict[str, Any], float]] = {
     "invert": ({"invert": {"p": 1}}, 0),
     "sharpen": ({"sharpen": {"amount": [0.5, 0.5]}}, 1),
     "blur": ({"blur": {"sigma": [1.5, 1.5]}}, 1),
-    "jpeg": ({"jpeg_artefacts": {"quality": [10, 10]}}, 5),
+    "jpeg": ({"jpeg_artefacts": {"quality": [20, 20]}}, 5.5),
     "albumentations' own": ({"albumentations.ToSepia": {"p": 1}}, 0),
 }
 
