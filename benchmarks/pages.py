@@ -38,10 +38,9 @@ def cpu() -> float:
 
 
 def tell(what: str, rounds: int, page: Path, *words: str | Path) -> None:
-    taken = [augflow(*words, "--to", page) for _ in range(rounds)]
-    print(
-        f"| {what} | {statistics.median(taken):.1f} | {min(taken):.1f} | {page.stat().st_size / 1e6:.1f} |", flush=True
-    )
+    seconds, processor = zip(*(augflow(*words, "--to", page) for _ in range(rounds)), strict=True)
+    figures = (statistics.median(seconds), statistics.median(processor), page.stat().st_size / 1e6)
+    print(f"| {what} | {' | '.join(f'{figure:.1f}' for figure in figures)} |", flush=True)
 
 
 def main() -> None:
