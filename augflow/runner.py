@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -197,7 +196,6 @@ class _Run:
         return True
 
     def _bring_about(self, census: Census, outcome: Outcome) -> None:
-        threading.Thread(target=ledger.warm_up, daemon=True).start()  # The driver has time while workers begin.
         resumed = self.journal.path.exists()
         stock = Stock(self.sink, self.journal, self.force)
         while True:

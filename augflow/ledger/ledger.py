@@ -35,13 +35,6 @@ _ANYWAY = 1 << 26
 _AGAIN = "`augflow run --force` takes nothing from it and makes every output again."
 
 
-def warm_up() -> None:
-    """Import what reads and writes ledgers, which takes a tenth of a second."""
-    import pyarrow.compute
-    import pyarrow.json
-    import pyarrow.parquet  # noqa: F401
-
-
 def schema() -> pa.Schema:
     """Columns of the ledger."""
     import pyarrow as pa

@@ -48,7 +48,8 @@ def look(
         where: where the recipes and chains lie that it names; what ships and is installed unless said.
 
     Returns:
-        errors, for which a run would be refused; warnings; hints, which may well be meant. In the file's order.
+        errors, for which a run would be refused; warnings; hints, which may well be meant. What is in the file itself
+        comes first, in its order, then what is in files that it names.
     """
     path = str(file)
     try:
@@ -66,7 +67,7 @@ def look(
             if is_recipe
             else _look_at_chain(document, registry, where)
         )
-    return sorted(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda one: (one.file != path, one))
 
 
 def kind_of(content: bytes, path: str) -> Kind:

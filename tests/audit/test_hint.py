@@ -138,14 +138,14 @@ def test_auc_is_the_share_of_pairs_in_order() -> None:
 def test_the_interval_holds_as_often_as_it_says(apart: float) -> None:
     truth = None
     held = []
-    for seed in range(30):
+    for seed in range(60):
         originals, copies = planted(np.random.default_rng(seed), 150, apart)
         rows = np.stack([originals, copies], axis=1).reshape(300, -1)
         found = scores(rows, np.arange(300) % 2 == 1, np.arange(300) // 2)
         value = auc(found[1::2], found[::2])
         held.append(value)
     truth = 0.5 if apart == 0 else float(np.mean([value.value for value in held]))
-    assert np.mean([value.low <= truth <= value.high for value in held]) >= 0.86
+    assert np.mean([value.low <= truth <= value.high for value in held]) >= 0.88
 
 
 def test_weights_are_where_the_slope_is_none() -> None:

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -121,9 +120,7 @@ def test_a_resumed_run_makes_little_twice(
         assert long.tree(root) == expected
         dear.append(written(log) / outputs)
     print(f"killed at {len(dear)} moments: resumed runs wrote {min(dear):.2f} to {max(dear):.2f} × the outputs")
-    # What was under way is made twice: so much at most, however slow the driver was to hear of it.
-    assert statistics.median(dear) <= 1.2
-    assert max(dear) <= 1.5
+    assert max(dear) <= 1.2
 
 
 def test_workers(long: Any, whole: tuple[dict[str, str], float], thorough: bool, tmp_path: Path) -> None:
