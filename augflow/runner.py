@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ from augflow.sink.whole import settle_all
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
 MAKER = "augflow.engine.work:Maker"
+_BEGUN_AT_ONCE = 256
+"""Orders whose outputs are told in one line before the first of them goes out."""
 Order = tuple[str, str, tuple[int, ...], str | None, str | None]
 
 
@@ -135,7 +138,7 @@ class _Run:
         self.plugins = registry.plugins
         self.watch = watch
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
-        self.work = Work(MAKER, spec)
+        self.spec = spec
         self.facts = {
             "versions": versions(),
             "command": list(command),
@@ -144,8 +147,9 @@ class _Run:
             "plugins_sha256": registry.digests(),
         }
         self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
-        self.journal = Journal(self.sink.workshop / "journal.jsonl")
+        self.journal = Journal(self.sink.workshop)
         self.made: set[str] = set()
+        """Outputs of this run, as far as they are known: once a plan had to change."""
         self.converted: set[str] = set()
         """Samples whose conversion was told; a later plan may read them once more."""
         self.strays: set[str] = set()
@@ -183,7 +187,7 @@ class _Run:
     def _trusts_the_ledger(self) -> bool:
         """Whether the ledger may be gone by; without `force` what cannot be is an error."""
         digest = None
-        if not self.journal.path.exists():  # Else the last run may have ended between ledger and account.
+        if not self.journal.exists():  # Else the last run may have ended between ledger and account.
             digest = account.read(self.sink.root).get("ledger_sha256")
         try:
             ledger.demand_sound(self.sink.root / LEDGER, digest)
@@ -196,7 +200,7 @@ class _Run:
         return True
 
     def _bring_about(self, census: Census, outcome: Outcome) -> None:
-        resumed = self.journal.path.exists()
+        resumed = self.journal.exists()
         stock = Stock(self.sink, self.journal, self.force)
         while True:
             asked: set[str] | None = None
@@ -218,21 +222,24 @@ class _Run:
         self.watch.planned(plan, Counter(labels.get(folder, "") for folder in there))
         before = len(self.bad)
         skip = stock.kept | stock.blocked | self.made
-        for order, made in self.executor.run(self.work, self._orders(plan, skip)):
-            if isinstance(made, Lost):
-                self._set_aside(order, *reason(made, decode_timeout(self.source)))
-            elif made.kind:
-                self._set_aside(order, made.kind, made.detail)
+        self.journal.open()
+        work = Work(MAKER, {**self.spec, "run": self.journal.run})
+        for order, done in self.executor.run(work, self._orders(plan, skip)):
+            if isinstance(done, Lost):
+                self._set_aside(order, *reason(done, decode_timeout(self.source)))
+            elif done.kind:
+                self._set_aside(order, done.kind, done.detail)
             else:
-                self.journal.append(made.records)
-                outcome.made += len(made.records)
-                outcome.bytes += made.bytes
-                self.made.update(path for path, _ in made.outputs)
-                if made.converted and order[1] not in self.converted:
+                outcome.made += done.outputs
+                outcome.bytes += done.bytes
+                if done.converted and order[1] not in self.converted:
                     self.converted.add(order[1])
-                    outcome.converted.update(made.converted)
-                self.watch.made("" if self.namer.passes(order[3]) else order[0], len(made.records), made.bytes)
-        return len(self.bad) > before
+                    outcome.converted.update(done.converted)
+                self.watch.made("" if self.namer.passes(order[3]) else order[0], done.outputs, done.bytes)
+        if len(self.bad) == before:
+            return False
+        self.made = self.journal.made()
+        return True
 
     def _set_aside(self, order: Order, kind: str, detail: str) -> None:
         label, key, copies, split, group = order
@@ -241,6 +248,12 @@ class _Run:
         self.watch.aside(self.bad[key])
 
     def _orders(self, plan: Plan, skip: set[str]) -> Iterator[Order]:
+        lacking = self._lacking(plan, skip)
+        while some := list(itertools.islice(lacking, _BEGUN_AT_ONCE)):
+            self.journal.begin(path for _, paths in some for path in paths)
+            yield from (order for order, _ in some)
+
+    def _lacking(self, plan: Plan, skip: set[str]) -> Iterator[tuple[Order, list[str]]]:
         for unit in plan.units():
             copies: Sequence[int] = range(unit.first, unit.end)
             paths = self._paths(unit, copies)
@@ -248,8 +261,7 @@ class _Run:
                 copies = [copy for copy, path in zip(copies, paths, strict=True) if path not in skip]
                 paths = [path for path in paths if path not in skip]
             if copies:
-                self.journal.begin(paths)
-                yield unit.label, unit.key, tuple(copies), unit.split, unit.group
+                yield (unit.label, unit.key, tuple(copies), unit.split, unit.group), paths
 
     def _paths(self, unit: Unit, copies: Sequence[int]) -> list[str]:
         return [self.namer.name(unit, copy, self.namer.chain(unit, copy))[1] for copy in copies]
@@ -258,7 +270,7 @@ class _Run:
         """Remove what the plan does not ask for, and seal the ledger."""
         self.watch.sealing()
         plan = outcome.plan
-        if asked is None and (self.strays or len(self.made) > plan.outputs):
+        if asked is None and self.strays:
             asked = asked_of(plan, self.namer)
         if asked is not None:
             new = self.made | self.strays

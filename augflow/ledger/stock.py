@@ -56,8 +56,8 @@ def foresee(
         SinkError: the ledger cannot be gone by.
     """
     sink.refuse_links()
-    journal = Journal(sink.workshop / "journal.jsonl")
-    if not journal.path.exists() and not (sink.root / LEDGER).exists():
+    journal = Journal(sink.workshop)
+    if not journal.exists() and not (sink.root / LEDGER).exists():
         return None
     from augflow.engine.chain import Chain  # It brings what makes pixels, which a plan alone can do without.
 

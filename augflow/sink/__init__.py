@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from augflow.errors import SinkError
@@ -14,6 +14,18 @@ class Sink(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file below the root, whole or not at all; an older one of that name is replaced."""
+        ...
+
+    def notes(self, run: int) -> Notes:
+        """Where this process writes down the records of what it puts, in the run of that number."""
+        ...
+
+
+class Notes(Protocol):
+    """Takes the records of outputs that were put."""
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Write records down, JSON without a line end each; once this returns they outlive the process."""
         ...
 
 

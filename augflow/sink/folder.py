@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from augflow.errors import SinkError, SurroundingsError
+from augflow.sink.notes import Notes, writer
 from augflow.sink.whole import NEW, write_all
 
 WORKSHOP = ".augflow"
@@ -150,7 +151,7 @@ class FolderSink:
         if self._joined < 0:
             self._join()
         folder, _, _ = path.rpartition("/")
-        half = f"{self._half}{os.getpid()}"
+        half = f"{self._half}{writer()}"
         descriptor = os.open(half, NEW, 0o666)
         try:
             write_all(descriptor, data)
@@ -160,6 +161,10 @@ class FolderSink:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
         os.replace(half, f"{self._prefix}{path}")
+
+    def notes(self, run: int) -> Notes:
+        """Where this process writes down the records of what it puts in the run of that number."""
+        return Notes(self.workshop, run)
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Yield path and size of everything in the class folders; -1 where it is no regular file."""
