@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from augflow.engine.chain import Chain
@@ -25,9 +24,8 @@ from augflow.plan.plan import Namer, Plan, Unit
 from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
-from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, FolderSink
-from augflow.sink.whole import settle_all
+from augflow.sink import Sink, open_sink
+from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
 MAKER = "augflow.engine.work:Maker"
@@ -129,7 +127,7 @@ class _Run:
         recipe.demand_files()
         self.recipe = recipe
         self.source: Source = open_source(source)
-        self.sink: FolderSink = open_sink(sink)
+        self.sink = open_sink(sink)
         self.executor = open_executor(executor)
         self.force = force
         registry = Registry(plugins)
@@ -160,12 +158,13 @@ class _Run:
         with _telling_of_the_surroundings(self.sink):
             census = take_census(self.source, seen=self.watch.counted)
             plan = Plan(self.recipe, census)
-            self._demand_room(plan)
-            self.sink.refuse_links()
+            folders = [self.namer.folder(label, plan.split) for label in plan.classes]
+            self.sink.demand_room(getattr(self.source, "root", None), folders)
+            self.sink.demand_safe()
             trusted = self._trusts_the_ledger()
             with self.sink.held(self.force):
                 if not trusted:
-                    os.unlink(self.sink.root / LEDGER)
+                    os.unlink(self.sink.desk / LEDGER)
                 outcome = Outcome(plan)
                 try:
                     self._bring_about(census, outcome)
@@ -175,22 +174,13 @@ class _Run:
         outcome.seconds = time.monotonic() - self.began
         return outcome
 
-    def _demand_room(self, plan: Plan) -> None:
-        root, source = self.sink.root.resolve(), getattr(self.source, "root", None)
-        if source is not None and root.is_relative_to(Path(source).resolve()):
-            raise SinkError(f"sink.root: {root} lies in the source, which is only read. Choose a folder outside.")
-        for label in plan.classes:
-            folder = root / self.namer.folder(label, plan.split)
-            if folder.exists() and not folder.is_dir():
-                raise SinkError(f"sink.root: {folder} is a file, where the folder of a class shall be.")
-
     def _trusts_the_ledger(self) -> bool:
         """Whether the ledger may be gone by; without `force` what cannot be is an error."""
         digest = None
         if not self.journal.exists():  # Else the last run may have ended between ledger and account.
-            digest = account.read(self.sink.root).get("ledger_sha256")
+            digest = account.read(self.sink.desk).get("ledger_sha256")
         try:
-            ledger.demand_sound(self.sink.root / LEDGER, digest)
+            ledger.demand_sound(self.sink.desk / LEDGER, digest)
         except ledger.NewerLedgerError:
             raise
         except SinkError:
@@ -281,13 +271,14 @@ class _Run:
             outcome.notes = self._edited_plugins()
         if outcome.made or outcome.removed or resumed or not self._sealed(plan):
             self.journal.open()  # As long as it is there, ledger and account need not agree.
-            settle_all(self.sink.root)
-            ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
+            self.sink.settle()
+            ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
-            account.write(self.sink.root, self.sink.workshop, *told)
+            account.write(self.sink.desk, self.sink.workshop, *told)
+            self.sink.publish()
 
     def _edited_plugins(self) -> list[str]:
-        before, now = account.read(self.sink.root).get("plugins_sha256", {}), Registry(self.plugins).digests()
+        before, now = account.read(self.sink.desk).get("plugins_sha256", {}), Registry(self.plugins).digests()
         return [
             f"{file} is not as it was when outputs that were kept were made. Where their pixels would come out "
             "otherwise, raise the `version` of the transform."
@@ -297,19 +288,17 @@ class _Run:
 
     def _sealed(self, plan: Plan) -> bool:
         """Whether ledger and account of this very plan lie there."""
-        if not (self.sink.root / LEDGER).exists():
+        if not (self.sink.desk / LEDGER).exists():
             return False
-        return bool(account.read(self.sink.root).get("plan_digest") == plan.digest)
+        return bool(account.read(self.sink.desk).get("plan_digest") == plan.digest)
 
 
 @contextlib.contextmanager
-def _telling_of_the_surroundings(sink: FolderSink) -> Iterator[None]:
+def _telling_of_the_surroundings(sink: Sink) -> Iterator[None]:
     kept = "What was made so far is kept; the same command goes on from there."
     try:
         yield
     except OSError as error:
-        raise SurroundingsError(
-            f"{error.strerror or error}: {error.filename or sink.root.absolute()}. {kept}"
-        ) from error
+        raise SurroundingsError(f"{error.strerror or error}: {error.filename or sink.name}. {kept}") from error
     except MemoryError as error:
         raise SurroundingsError(f"There is not enough memory. {kept}") from error

@@ -117,7 +117,7 @@ class _Auditor:
             self.notes.append("A run is on, or was interrupted: this is the data set as it was before.")
         self.settings, self.source = self._open(source, dataset.account["source"])
         self.spec = {
-            "root": str(dataset.root),
+            "sink": dataset.settings,
             "source": self.settings,
             "against": against,
             "max_pixels": self.source.max_pixels if self.source else _MAX_PIXELS,

@@ -20,7 +20,7 @@ from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.plan import ORIGINAL, Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
-from augflow.sink import Sink, open_sink
+from augflow.sink import Puts, open_sink
 from augflow.source import decode_timeout, open_source, splits_of, told
 
 
@@ -44,13 +44,13 @@ class Maker:
         sink: where outputs and records go, if not where `spec` says.
     """
 
-    def __init__(self, spec: Mapping[str, Any], sink: Sink | None = None) -> None:
+    def __init__(self, spec: Mapping[str, Any], sink: Puts | None = None) -> None:
         cv2.setNumThreads(1)
         _keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
         self.limit = TimeLimit(decode_timeout(self.source))
-        self.sink: Sink = sink or open_sink(spec["sink"])
+        self.sink = sink or open_sink(spec["sink"])
         self.notes = self.sink.notes(spec.get("run", 0))
         self.views = Views(self.recipe, Registry(spec["plugins"]), splits_of(self.source))
 
