@@ -145,7 +145,7 @@ class _Run:
             "plugins_sha256": registry.digests(),
         }
         self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
-        self.journal = Journal(self.sink.workshop)
+        self.journal = Journal(self.sink.workshop, self.sink.keep)
         self.made: set[str] = set()
         """Outputs of this run, as far as they are known: once a plan had to change."""
         self.converted: set[str] = set()
@@ -228,6 +228,7 @@ class _Run:
                 self.watch.made("" if self.namer.passes(order[3]) else order[0], done.outputs, done.bytes)
         if len(self.bad) == before:
             return False
+        self.sink.collect()
         self.made = self.journal.made()
         return True
 
@@ -271,6 +272,7 @@ class _Run:
             outcome.notes = self._edited_plugins()
         if outcome.made or outcome.removed or resumed or not self._sealed(plan):
             self.journal.open()  # As long as it is there, ledger and account need not agree.
+            self.sink.collect()
             self.sink.settle()
             ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0

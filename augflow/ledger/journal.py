@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,10 +41,16 @@ class Journal:
     so that no record of an earlier run holds for them any more; `records.<run>.<writer>.jsonl` (see `sink.notes`) has
     what it made. Lines outlive their process; they are not brought to disk one by one: after a power cut some may be
     torn or lost, and count for nothing.
+
+    Args:
+        folder: the workshop.
+        keep: is told what is about to be added, with a name for it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: Callable[[str, bytes], None] = lambda name, data: None) -> None:
         self.folder = folder
+        self._keep = keep
+        self._told = itertools.count()
         self.run = 0
         """The number of the run that is on; 0 until the journal is opened."""
         self._begun = -1
@@ -65,7 +72,9 @@ class Journal:
     def begin(self, paths: Iterable[str]) -> None:
         """Tell that these outputs are about to be written."""
         self.open()
-        write_all(self._begun, json.dumps([*paths]).encode() + b"\n")
+        line = json.dumps([*paths]).encode() + b"\n"
+        self._keep(f"begun.{self.run}.{next(self._told)}.jsonl", line)
+        write_all(self._begun, line)
 
     def close(self) -> None:
         if self._begun >= 0:

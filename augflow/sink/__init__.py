@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from augflow.errors import SinkError
 from augflow.kinds import build
+from augflow.store import is_url
 
 
 class Found(NamedTuple):
@@ -95,6 +96,14 @@ class Sink(Puts, Protocol):
         """
         ...
 
+    def keep(self, name: str, data: bytes) -> None:
+        """What was added to the journal in the workshop, by a name of its own there, is kept where the sink is."""
+        ...
+
+    def collect(self) -> None:
+        """Bring what workers wrote down to the workshop."""
+        ...
+
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Yield path and size of everything in the class folders; -1 where it is no regular file."""
         ...
@@ -132,7 +141,7 @@ class Sink(Puts, Protocol):
         ...
 
 
-BUILT_IN = {"folder": "augflow.sink.folder:FolderSink"}
+BUILT_IN = {"folder": "augflow.sink.folder:FolderSink", "remote": "augflow.sink.remote:RemoteSink"}
 
 
 def open_sink(settings: Mapping[str, Any]) -> Sink:
@@ -141,5 +150,7 @@ def open_sink(settings: Mapping[str, Any]) -> Sink:
     Raises:
         SinkError: no such kind, or wrong arguments.
     """
+    if settings.get("kind", "folder") == "folder" and is_url(settings.get("root")):
+        settings = {**settings, "kind": "remote"}
     opened: Sink = build("sink", settings, BUILT_IN, SinkError)
     return opened

@@ -174,6 +174,12 @@ class FolderSink:
             if (root / path).exists() and not (root / path).is_dir():
                 raise SinkError(f"sink.root: {root / path} is a file, where the folder of a class shall be.")
 
+    def keep(self, name: str, data: bytes) -> None:
+        """The workshop lies where the sink is."""
+
+    def collect(self) -> None:
+        """Workers write to the workshop itself."""
+
     def sizes(self) -> Iterator[tuple[str, int]]:
         if not self.root.is_dir():
             return
