@@ -98,6 +98,7 @@ MOST_PIXELS = 100_000_000
 BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
     "table": "augflow.source.table:TableSource",
+    "webdataset": "augflow.source.webdataset:WebDatasetSource",
     "demo": "augflow.source.demo:DemoSource",
 }
 _STORED = {"folder": "augflow.source.stored:StoredFolderSource"}
@@ -124,7 +125,7 @@ def anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with absolute paths, so that they hold wherever one stands; URLs and a package's source as they are."""
     if settings.get("kind", "folder") not in BUILT_IN:
         return dict(settings)
-    paths = {key: settings[key] for key in ("root", "table") if isinstance(settings.get(key), str)}
+    paths = {key: settings[key] for key in ("root", "table", "classes") if isinstance(settings.get(key), str)}
     # What came out of the environment is told as it was typed.
     fixed = {key: path if "${" in path or is_url(path) else os.path.abspath(path) for key, path in paths.items()}
     return {**settings, **fixed}

@@ -53,7 +53,7 @@ class StoredFolderSource:
     def scan(self) -> Iterator[Sample | Aside | Noted]:
         before: list[str] = []
         for page in self.store.pages():
-            for key, _ in page:
+            for key, *_ in page:
                 parts = key.split("/")
                 split = parts[0] if self.splits and len(parts) > 1 else None
                 left_out = split in self._layout.classes and self._layout.leaves_out(split)
