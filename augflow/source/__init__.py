@@ -99,6 +99,8 @@ BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
     "table": "augflow.source.table:TableSource",
     "webdataset": "augflow.source.webdataset:WebDatasetSource",
+    "parquet": "augflow.source.parquet:ParquetSource",
+    "hf": "augflow.source.hf:HuggingFaceSource",
     "demo": "augflow.source.demo:DemoSource",
 }
 _STORED = {"folder": "augflow.source.stored:StoredFolderSource"}

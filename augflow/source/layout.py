@@ -61,6 +61,14 @@ def noted(name: str) -> str:
     return "hidden" if name.startswith(".") else ""
 
 
+def split_named(key: str) -> str:
+    """The split that the folder of a file of many images, or the beginning of its name, tells."""
+    folder, _, name = key.rpartition("/")
+    stem = name.rpartition(".")[0]
+    words = [*folder.split("/"), *(stem.split(mark)[0] for mark in "-_."), stem]
+    return next((word for word in words if word.lower() in SPLITS), "")
+
+
 def sample_at(key: str, label: str, split: str | None, group_of: Callable[[str], str | None] | None) -> Sample | Aside:
     """The sample that a file in a class folder is, unless its ending is none of an image's or it has no group."""
     if os.path.splitext(key)[1].lower() not in SUFFIXES:

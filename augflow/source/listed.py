@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from augflow.errors import SourceError, nearest
 from augflow.source import Aside, Sample
 from augflow.source.files import grouping, read_splits, unfit
+from augflow.store import is_url
 
 _HEAVIEST = 1e9
 
@@ -79,6 +81,10 @@ class Rules:
             return None if left_out else Aside(key, *fault)
         return Sample(listed.label, key, listed.split or None, group, float(listed.weight or 1))
 
+    def fit(self, labels: Iterable[str]) -> set[str]:
+        """Those labels that a class can have."""
+        return {label for label in labels if not self.fault(Listed(label))}
+
     def fault(self, listed: Listed) -> tuple[str, str] | None:
         """Kind and particulars of what is wrong with what is said of an image, if anything is."""
         if listed.weight and not is_weight(listed.weight):
@@ -108,10 +114,25 @@ def why_no_weight(text: str) -> str:
     return f"{text!r} is neither 0 nor a number from {1 / _HEAVIEST:g} to {_HEAVIEST:g}"
 
 
-def named(value: object, classes: Iterable[str] = ()) -> str:
-    """A label as text: one that counts classes is told by its name, where there are names."""
+def named(value: object, classes: Sequence[str] = ()) -> str:
+    """A label as text: one that counts classes is told by its name, and is none where no class has that number."""
     text = value if isinstance(value, str) else "" if value is None or value != value else str(value)
-    names = classes if isinstance(classes, list) else list(classes)
-    if names and text.isascii() and text.isdecimal():
-        return names[int(text)] if int(text) < len(names) else ""
+    if classes and text.lstrip("-").isdecimal() and text.isascii():
+        return classes[int(text)] if 0 <= int(text) < len(classes) else ""
     return text
+
+
+def class_names(classes: object) -> list[str]:
+    """The setting `classes`: a list of names, or a text file with a name on each line.
+
+    Raises:
+        SourceError: it is neither.
+    """
+    if classes is None or isinstance(classes, list):
+        return [str(name) for name in classes or ()]
+    if is_url(classes) or not isinstance(classes, str):
+        raise SourceError("source.classes: a list, or a text file on this disk, with a name on each line.")
+    try:
+        return Path(classes).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise SourceError(f"source.classes: {classes} cannot be read: {error}.") from None

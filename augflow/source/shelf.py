@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import io
 import itertools
 import os
 import re
@@ -55,6 +56,34 @@ class Disk:
         with open(self.root / key, "rb") as file:
             file.seek(start)
             return file.read(-1 if most is None else most)
+
+
+class ShelfFile(io.RawIOBase):
+    """A file on a shelf, as libraries read it that seek."""
+
+    def __init__(self, shelf: Shelf, listed: Listed) -> None:
+        self._shelf, self._listed = shelf, listed
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = offset if whence == 0 else offset + (self._place if whence == 1 else self._listed.size)
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        rest = max(0, self._listed.size - self._place)
+        size = rest if size < 0 else min(size, rest)
+        found = self._shelf.read(self._listed.key, self._place, size) if size else b""
+        self._place += len(found)
+        return found
 
 
 def open_shelf(root: str, endings: tuple[str, ...]) -> tuple[Shelf, list[str]]:

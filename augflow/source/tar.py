@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from augflow.source import Aside
-from augflow.source.shelf import Shelf
+from augflow.source.shelf import Shelf, ShelfFile
 from augflow.store import Listed, Store
 
 HIDDEN = "hidden"
@@ -33,7 +32,7 @@ class Tar:
     def __init__(self, shelf: Shelf, listed: Listed) -> None:
         self.key = listed.key
         self.size = listed.size
-        self._shelf = shelf
+        self._shelf, self._listed = shelf, listed
         self._step = _AT_ONCE_FAR if isinstance(shelf, Store) else _AT_ONCE
         self._at, self._held = 0, b""
 
@@ -49,7 +48,7 @@ class Tar:
             yield Aside(self.key, "empty", "the file has no bytes")
             return
         try:
-            with tarfile.open(fileobj=_Headers(self), mode="r:") as archive:
+            with tarfile.open(fileobj=_Headers(self, self._shelf, self._listed), mode="r:") as archive:
                 before = -1
                 while (found := archive.next()) is not None:
                     archive.members.clear()  # type: ignore[attr-defined]
@@ -101,25 +100,12 @@ class Tar:
             raise ValueError("another size")
 
 
-class _Headers(io.RawIOBase):
+class _Headers(ShelfFile):
     """A tar as `tarfile` reads its headers; it asks for nothing else, and gets nothing larger."""
 
-    def __init__(self, tar: Tar) -> None:
+    def __init__(self, tar: Tar, shelf: Shelf, listed: Listed) -> None:
+        super().__init__(shelf, listed)
         self._tar = tar
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._place = offset if whence == 0 else offset + (self._place if whence == 1 else self._tar.size)
-        return self._place
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER:

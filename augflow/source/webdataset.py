@@ -6,18 +6,16 @@ import json
 import threading
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 from augflow.errors import ImageError, SourceError
 from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample
 from augflow.source.files import is_text, most_bytes
-from augflow.source.layout import SPLITS, SUFFIXES
-from augflow.source.listed import Listed, Rules, named
+from augflow.source.layout import SUFFIXES, split_named
+from augflow.source.listed import Listed, Rules, class_names, named
 from augflow.source.shard_index import Index, Row, keep, recall
 from augflow.source.shelf import Disk, find_files, open_shelf
 from augflow.source.tar import HIDDEN, Member, Tar
 from augflow.store import Listed as File
-from augflow.store import is_url
 
 _ENDINGS = (".tar",)
 _MOST_SAID = 1 << 20
@@ -73,7 +71,7 @@ class WebDatasetSource:
         self._image = None if image is None else image.lower().lstrip(".")
         self._label = label
         self._fields = (label_field, split_field, group_field, weight_field)
-        self._classes = _names(classes)
+        self._classes = class_names(classes)
         self._said = [self._image, label, *self._fields, self._classes, self.max_pixels]
         self._indices: dict[str, Index] = {}
         self._indexing = threading.Lock()
@@ -85,7 +83,7 @@ class WebDatasetSource:
     @cached_property
     def _split_of(self) -> dict[str, str]:
         """The split of each shard, where all tell one by their names."""
-        found = {shard.key: _split(shard.key) for shard in self._shards}
+        found = {shard.key: split_named(shard.key) for shard in self._shards}
         return found if all(found.values()) else {}
 
     def labels(self) -> list[str]:
@@ -230,22 +228,3 @@ def _parted(name: str) -> tuple[str, str]:
     folder, slash, file = name.rpartition("/")
     stem, _, ending = file.partition(".")
     return f"{folder}{slash}{stem}", ending.lower()
-
-
-def _split(key: str) -> str:
-    """The split that a shard's folder or the beginning of its name tells."""
-    folder, _, name = key.rpartition("/")
-    stem = name.removesuffix(".tar")
-    words = [*folder.split("/"), *(stem.split(mark)[0] for mark in "-_."), stem]
-    return next((word for word in words if word.lower() in SPLITS), "")
-
-
-def _names(classes: list[str] | str | None) -> list[str]:
-    if classes is None or isinstance(classes, list):
-        return [str(name) for name in classes or ()]
-    if is_url(classes) or not isinstance(classes, str):
-        raise SourceError("source.classes: a list, or a text file on this disk, with a name on each line.")
-    try:
-        return Path(classes).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise SourceError(f"source.classes: {classes} cannot be read: {error}.") from None
