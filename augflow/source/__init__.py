@@ -98,6 +98,7 @@ MOST_PIXELS = 100_000_000
 BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
     "table": "augflow.source.table:TableSource",
+    "imagefolder": "augflow.source.imagefolder:ImageFolderSource",
     "webdataset": "augflow.source.webdataset:WebDatasetSource",
     "parquet": "augflow.source.parquet:ParquetSource",
     "hf": "augflow.source.hf:HuggingFaceSource",

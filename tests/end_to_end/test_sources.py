@@ -7,7 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Run = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of this test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
 
 WORDS = ("recipe.render.size=32", "executor.workers=2", "recipe.target=12")
 
@@ -64,3 +73,83 @@ def test_what_is_wrong_with_a_url_is_told_without_a_traceback(object_store: Any,
         said = augflow("plan", f'source.root="{root}"')
         assert (said.returncode, says in said.stderr, "Traceback" in said.stderr) == (2, True, False), said.stderr
         assert "secret" not in said.stdout + said.stderr
+
+
+def as_webdataset(source: Path, root: Path, prefix: str = "") -> dict[str, Any]:
+    wds = pytest.importorskip("webdataset", reason="it writes shards")
+    root.mkdir(parents=True)
+    with wds.ShardWriter(f"{root}/{prefix}%03d.tar", maxcount=4, verbose=0) as writer:
+        for number, path in enumerate(sorted(source.rglob("*.*"))):
+            sample = {"__key__": f"{number:04}", path.suffix[1:]: path.read_bytes()}
+            writer.write(sample | {"cls": path.parent.name, "json": {"was": str(path.name)}})
+    return {"kind": "webdataset", "root": str(root)}
+
+
+def _dataset(source: Path) -> Any:
+    datasets = pytest.importorskip("datasets", reason="the extra `datasets`")
+    paths = sorted(source.rglob("*.*"))
+    labels = datasets.ClassLabel(names=sorted({path.parent.name for path in paths}))
+    rows = {
+        "image": [{"bytes": path.read_bytes(), "path": path.name} for path in paths],
+        "label": [path.parent.name for path in paths],
+    }
+    return datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image(), "label": labels}))
+
+
+def as_parquet(source: Path, root: Path) -> dict[str, Any]:
+    _dataset(source).to_parquet(str(root / "part.parquet"), batch_size=4)
+    return {"kind": "parquet", "root": str(root)}
+
+
+def as_hf(source: Path, root: Path) -> dict[str, Any]:
+    _dataset(source).save_to_disk(str(root))
+    return {"kind": "hf", "root": str(root)}
+
+
+def as_imagefolder(source: Path, root: Path) -> dict[str, Any]:
+    root.mkdir()
+    with open(root / "metadata.jsonl", "w") as table:
+        for number, path in enumerate(sorted(source.rglob("*.*"))):
+            (root / f"{number}{path.suffix}").write_bytes(path.read_bytes())
+            print(json.dumps({"file_name": f"{number}{path.suffix}", "label": path.parent.name}), file=table)
+    return {"kind": "imagefolder", "root": str(root)}
+
+
+RECIPE: dict[str, Any] = {"version": 1, "target": 12, "chains": {"c": {"flip": {}}}, "chain": "c", "originals": "keep"}
+
+
+@pytest.mark.parametrize("write", [as_webdataset, as_parquet, as_hf, as_imagefolder])
+def test_every_kind_gives_the_classes_of_the_same_photographs_on_a_disk(
+    write: Callable[[Path, Path], dict[str, Any]], mixed_source: Path, make_set: Run, rows: Run, tmp_path: Path
+) -> None:
+    from augflow.replay import replay
+    from augflow.verify import verify
+
+    settings = write(mixed_source, tmp_path / "given")
+    where = Path(settings.pop("root"))
+    made = make_set(RECIPE, where, tmp_path / "made", **settings)
+    plain = make_set(RECIPE, mixed_source, tmp_path / "plain")
+    assert {label: done.result for label, done in made.plan.classes.items()} == {"few": 12, "many": 12}
+    assert made.converted == plain.converted
+
+    def originals(root: Path) -> list[tuple[str, str, str]]:
+        """Label, hash and ending of what is the photographs' own bytes."""
+        return sorted((row["label"], row["sha256"], row["path"][-4:]) for row in rows(root) if not row["copy"])
+
+    assert originals(tmp_path / "made") == originals(tmp_path / "plain")
+    sink = {"kind": "folder", "root": str(tmp_path / "made")}
+    assert replay("all", sink, executor={"kind": "local", "workers": 2}).counts == {"equal": 24}
+    found = verify(sink, executor={"kind": "local", "workers": 2})
+    assert (found.faults, found.notes) == ([], [])
+    assert make_set(RECIPE, where, tmp_path / "made", **settings).made == 0
+
+
+def test_shards_in_a_store_give_what_they_give_on_a_disk(
+    object_store: Any, mixed_source: Path, augflow: Run, tree: Run, tmp_path: Path
+) -> None:
+    as_webdataset(mixed_source, tmp_path / "shards" / "x", "train-")
+    upload(object_store.bucket("shards-e2e"), tmp_path / "shards", "all")
+    for name, root in (("here", tmp_path / "shards/x/train-{000..003}.tar"), ("there", "s3://shards-e2e/all/x")):
+        said = augflow("run", "source=webdataset", f'source.root="{root}"', f"sink.root={tmp_path / name}", *WORDS)
+        assert said.returncode == 0, said.stderr
+    assert tree(tmp_path / "here") == tree(tmp_path / "there")
