@@ -47,10 +47,11 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestTimeTooSkewed", "To
 
 
 class Listed(NamedTuple):
-    """An object: its path below the root, and its size in bytes."""
+    """An object: its path below the root, its size in bytes, and what is another whenever it is written, if known."""
 
     key: str
     size: int
+    stamp: str = ""
 
 
 def is_url(place: object) -> bool:
@@ -92,8 +93,8 @@ class Store:
         prefix = f"{self._root}/{below}".rstrip("/") + "/"
         if self.protocol == "s3":
             for page in self._s3_pages(prefix):
-                found = [Listed(self._below(f"{page['Name']}/{one['Key']}"), one["Size"]) for one in page["Contents"]]
-                yield [one for one in found if one.key and not one.key.endswith("/")]
+                found = [(self._below(f"{page['Name']}/{one['Key']}"), one) for one in page["Contents"]]
+                yield [Listed(key, one["Size"], _stamp(one)) for key, one in found if key and key[-1] != "/"]
             return
         objects = self._walk(prefix.rstrip("/"))
         while some := list(itertools.islice(objects, _PAGE)):
@@ -111,13 +112,18 @@ class Store:
             found.update(_name(one).rpartition("/")[2] for one in entries if one["type"] == "directory")
         return sorted(found - {""})
 
-    def size(self, key: str) -> int | None:
-        """How many bytes an object holds; None where there is none."""
+    def find(self, key: str) -> Listed | None:
+        """Look one object up; None where there is none."""
         try:
             found = self._asked(lambda fs: fs.info(self._path(key)))
         except FileNotFoundError:
             return None
-        return None if found["type"] == "directory" else int(found["size"])
+        return None if found["type"] == "directory" else Listed(key, int(found["size"] or 0), _stamp(found))
+
+    def size(self, key: str) -> int | None:
+        """How many bytes an object holds; None where there is none."""
+        found = self.find(key)
+        return None if found is None else found.size
 
     def read(self, key: str, start: int = 0, most: int | None = None) -> bytes:
         """Read an object, or `most` bytes of it from `start` on; fewer where it ends before.
@@ -206,7 +212,7 @@ class Store:
                     if not entry.get("islink"):
                         pending.append(_name(entry))
                 else:
-                    yield Listed(self._below(_name(entry)), int(entry["size"] or 0))
+                    yield Listed(self._below(_name(entry)), int(entry["size"] or 0), _stamp(entry))
 
     def _list(self, folder: str) -> list[dict[str, Any]]:
         try:
@@ -337,6 +343,10 @@ _SAFER = "It would be told in records; credentials belong in the environment, wh
 
 def _name(entry: dict[str, Any]) -> str:
     return str(entry["name"]).rstrip("/")
+
+
+def _stamp(entry: dict[str, Any]) -> str:
+    return next((str(entry[name]) for name in ("ETag", "etag", "mtime", "updated", "created") if entry.get(name)), "")
 
 
 def _code(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from augflow.ledger import ledger
 from augflow.sink import Sink, open_sink
 from augflow.sink.folder import LEDGER, RUN, is_inside
 from augflow.source import BUILT_IN, MOST_PIXELS, Source, open_source
+from augflow.store import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,12 +95,15 @@ class Dataset:
         """The source that the run names, as far as a data set, which may be another's, may choose one.
 
         Raises:
-            SourceError: it is of a kind that is not built in, or lets larger images in than any that nobody allowed.
+            SourceError: it is of a kind that is not built in, lies in a store, which credentials
+                would be shown to, or lets larger images in than any that nobody allowed.
         """
         settings = dict(self.account["source"])
         say = "If you trust that, say so: source=… source.root=…"
         if str(settings.get("kind", "folder")) not in BUILT_IN:
             raise SourceError(f"{RUN} names a source of the kind {settings['kind']!r}, which is a plugin's. {say}")
+        if place := next((place for place in settings.values() if is_url(place)), ""):
+            raise SourceError(f"{RUN} names a source in a store, {place}. {say}")
         most = settings.get("max_pixels", 0)
         if not isinstance(most, int) or most > MOST_PIXELS:
             raise SourceError(

@@ -69,7 +69,7 @@ class Report:
 
     def _open_source(self, source: Mapping[str, Any] | None) -> Source | None:
         try:
-            return open_source(source or self.dataset.account["source"])
+            return open_source(source or self.dataset.source)
         except (SourceError, TypeError) as error:
             if source:
                 raise
