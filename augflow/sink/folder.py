@@ -24,7 +24,12 @@ RUN = "run.json"
 LOCK = "recipe.lock.yaml"
 SIGNATURE = ".minisig"
 REPORT = "report.html"
-OURS = frozenset({LEDGER, RUN, LOCK, REPORT} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
+CARD = "README.md"
+CROISSANT = "croissant.json"
+PROV = "prov.json"
+OURS = frozenset(
+    {LEDGER, RUN, LOCK, REPORT, CARD, CROISSANT, PROV} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)}
+)
 
 _OURS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATIENCE = 10.0
