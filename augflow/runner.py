@@ -24,6 +24,7 @@ from augflow.plan.plan import Namer, Plan, Unit
 from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
+from augflow.report import card
 from augflow.sink import open_sink
 from augflow.sink.folder import LEDGER, FolderSink
 from augflow.sink.whole import settle_all
@@ -273,6 +274,9 @@ class _Run:
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
             account.write(self.sink.root, self.sink.workshop, *told)
+        if self.sink.card:
+            text = card.card(plan, self.namer, outcome.aside, self.sink.root / LEDGER)
+            outcome.left += card.renew(self.sink.root, self.sink.workshop, text, self.force)
 
     def _edited_plugins(self) -> list[str]:
         before, now = account.read(self.sink.root).get("plugins_sha256", {}), Registry(self.plugins).digests()

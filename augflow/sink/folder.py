@@ -41,10 +41,12 @@ class FolderSink:
 
     Args:
         root: created when the first run begins; refused when it holds something that augflow did not make.
+        card: whether a run leaves a data card beside the ledger.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, card: bool = False) -> None:
         self.root = Path(root)
+        self.card = card
         self.workshop = self.root / WORKSHOP
         self._made: set[str] = set()
         self._prefix = os.path.join(self.root, "")

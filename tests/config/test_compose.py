@@ -58,7 +58,7 @@ def test_the_default_is_balance_in_plain_containers() -> None:
     assert settings.recipe["originals"] == "augment"
     assert list(settings.recipe)[:3] == ["version", "seed", "target"]
     assert settings.source == {"kind": "demo"}
-    assert settings.sink == {"kind": "folder", "root": "balanced"}
+    assert settings.sink == {"kind": "folder", "root": "balanced", "card": False}
     assert settings.executor == {"kind": "local", "workers": "auto", "task_timeout": 600}
     assert (settings.plugins, settings.overrides) == ([], ["source=demo"])
     assert (settings.multirun, settings.job) == (False, "")
