@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform markup config.catalogue ledger.versions config.arguments docstring",
+    "errors transform markup desk config.catalogue ledger.versions config.arguments docstring",
     "draw kinds config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",

@@ -353,3 +353,11 @@ def test_a_large_recipe_is_composed_in_reasonable_time(tmp_path: Path) -> None:
     settings = composed(str(write(tmp_path / "large.yaml", f"version: 1\nclasses:\n{rules}")))
     assert settings.recipe["classes"]["c2489"] == {"target": 2489}
     assert time.process_time() - start < 5
+
+
+def test_a_path_that_is_there_needs_no_quotes_whatever_its_name(tmp_path: Path) -> None:
+    sink = tmp_path / "out" / "recipe.seed=1,recipe.target=14"
+    sink.mkdir(parents=True)
+    assert compose(["source=demo", f"sink.root={sink}"]).sink["root"] == str(sink)
+    with pytest.raises(RecipeError):
+        compose(["source=demo", f"sink.root={sink}0"])
