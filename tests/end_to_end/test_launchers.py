@@ -83,7 +83,9 @@ def test_two_jobs_in_one_sink_are_refused(
     assert said.returncode == 0, "looking twice at one place is no fault"
 
 
-def test_a_job_that_is_killed_leaves_what_it_made(small_source: Path, checkout: Path, augflow: Any, place: Path) -> None:
+def test_a_job_that_is_killed_leaves_what_it_made(
+    small_source: Path, checkout: Path, augflow: Any, place: Path
+) -> None:
     words = ["run", "-m", f"source.root={small_source}", "sink.root=out", "recipe.seed=1,2", "recipe.target=900"]
     words += ["recipe.max_copies=900", "recipe.render.size=256", *BESIDE]
     command = [sys.executable, "-m", "augflow", *words]
