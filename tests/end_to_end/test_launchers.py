@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
 
@@ -109,3 +111,20 @@ def test_a_sweeper_that_needs_a_figure_is_refused(small_source: Path, augflow: A
     assert said.returncode == 2
     assert "docs/sweeps.md" in said.stderr
     assert not (place / "balanced").exists()
+
+
+def test_optuna_sweeps_over_a_script_that_trains(small_source: Path, checkout: Path, place: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="hydra-optuna-sweeper is not installed")
+    text = (checkout / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    for name in ("objective.yaml", "objective.py"):
+        (block,) = re.findall(rf"^```\w+\n(# {re.escape(name)}.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        (place / name).write_text(block)
+    folders = [f"train={small_source}", f"validation={small_source}"]
+    command = [sys.executable, "objective.py", "-m", *folders, "target=14", "hydra.sweeper.n_trials=2"]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    said = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert said.returncode == 0, said.stderr
+    (best,) = place.glob("multirun/*/*/optimization_results.yaml")
+    found = yaml.safe_load(best.read_text())
+    assert {*found["best_params"]} == {"rotate", "brightness"}
+    assert 0 <= found["best_value"] <= 1
