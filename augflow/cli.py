@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from augflow.config.compose import Settings
+    from augflow.sweep import Board
 
 VERBS = (
     "scan",
@@ -159,7 +160,7 @@ def _run(module: ModuleType, verb: str, typed: list[str]) -> int:
         return int(code)
     if operand:
         arguments.flags["operand"] = take_operand(arguments.words, f"augflow {verb} {operand}")
-    job = _Job(module.main, arguments.flags, needs_source)
+    job = _Job(module.main, arguments.flags, needs_source, verb in MAKING)
     return _compose(job, f"augflow {verb}", arguments.hydra, arguments.words, arguments.roots)
 
 
@@ -167,18 +168,25 @@ class _Job:
     """The function that Hydra calls once, or once for each job of a sweep; it keeps the worst exit code."""
 
     def __init__(
-        self, verb: Callable[[Settings, dict[str, Any]], int], flags: dict[str, Any], needs_source: bool = True
+        self,
+        verb: Callable[[Settings, dict[str, Any]], int],
+        flags: dict[str, Any],
+        needs_source: bool = True,
+        makes: bool = False,
     ) -> None:
         import os
 
         self.verb = verb
         self.flags = flags
         self.needs_source = needs_source
+        self.makes = makes
         self.fixed: frozenset[str] = frozenset()
         self.process = os.getpid()
         self.code = 0
+        self.board = ""
+        self.carried: object = None
 
-    def __call__(self, config: DictConfig) -> int:
+    def __call__(self, config: DictConfig) -> None:
         import os
 
         from hydra.core.hydra_config import HydraConfig
@@ -188,20 +196,45 @@ class _Job:
         from augflow.config.door import BY_PATH
 
         about: Any = HydraConfig.get()
-        job = (
-            f"{about.job.override_dirname.replace(f'recipe={BY_PATH}', 'recipe=')}: "
-            if about.mode == RunMode.MULTIRUN
-            else ""
-        )
-        code = _guarded(lambda: int(self.verb(settle(config, about, self.fixed, self.needs_source), self.flags)), job)
+        job = about.job.override_dirname.replace(f"recipe={BY_PATH}", "recipe=")
+
+        def act() -> int:
+            settings = settle(config, about, self.fixed, self.needs_source)
+            if self.makes and settings.job:
+                self._claim(os.path.join(str(settings.sink.get("root", "")), settings.job))
+            return int(self.verb(settings, self.flags))
+
+        code = _guarded(act, f"{job}: " if about.mode == RunMode.MULTIRUN else "")
         self.code = max(self.code, code)
-        if code and os.getpid() != self.process:
+        if os.getpid() != self.process and not self._board().leave(about.job.num, job, code) and code:
             raise _JobError(code)
-        return code
+
+    def _board(self) -> Board:
+        from augflow.sweep import Board
+
+        return Board(self.board)
+
+    def _claim(self, root: str) -> None:
+        """Two jobs would undo each other's outputs in one sink, or wait for each other."""
+        from augflow.errors import RecipeError
+
+        if not self._board().claim(root):
+            raise RecipeError(
+                f"sink.root: another job of this sweep writes to {root} too. Each needs a sink of its own: sweep over "
+                "values that differ, or say sink.root='NAME-${hydra:job.num}'"
+            )
+
+    def worst(self) -> int:
+        """The worst exit code of all jobs; those in other processes, which may have spoken elsewhere, are told."""
+        left = self._board().codes()
+        for job, code in left:
+            if code:
+                print(f"augflow: {job}: exit code {code}", file=sys.stderr)
+        return max([self.code, *(code for _, code in left)])
 
 
 class _JobError(Exception):
-    """How a job in another process hands its exit code back through one of Hydra's launchers."""
+    """How a job on another machine hands its exit code back, through Hydra's launcher; of several the first is told."""
 
 
 def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots: Sequence[str] = ()) -> int:
@@ -214,10 +247,17 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
 
     from augflow.config import catalogue
     from augflow.config import compose as config
-    from augflow.config.door import VERSION_BASE, opened
+    from augflow.config.door import VERSION_BASE, Carried, opened
     from augflow.config.explain import explain
-    from augflow.errors import RecipeError
+    from augflow.errors import RecipeError, SurroundingsError
 
+    for word in typed:
+        sweeper = word.lstrip("+").partition("hydra/sweeper=")
+        if not sweeper[0] and sweeper[2] not in ("", "basic"):
+            raise RecipeError(
+                f"{word}: this sweeper looks for the best of a figure, and a verb gives none. Let it sweep over a "
+                "script of yours that trains, and asks augflow for the images: docs/sweeps.md shows one."
+            )
     primary = next((flag.partition("=")[2] for flag in flags if flag.startswith("--config-name=")), config.PRIMARY)
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     with (
@@ -226,7 +266,9 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
         warnings.catch_warnings(),
     ):
         warnings.showwarning = _warn  # type: ignore[assignment]
-        job.fixed = config.fixed(words)
+        job.fixed, job.carried = config.fixed(words), Carried()
+        os.mkdir(board := os.path.join(scratch, "board"))
+        job.board = board
         sys.argv = [program, *flags, *words]
         sweeps = "--multirun" in flags or "hydra.mode=MULTIRUN" in words
         if sweeps and not any(word.startswith("hydra.sweep.dir=") for word in words):
@@ -236,19 +278,27 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Else Hydra itself prints what went wrong, and exits with 1.
             hydra.main(str(catalogue.conf_dir()), config.PRIMARY, VERSION_BASE)(job)()
         except _JobError as failed:
-            return max(int(failed.args[0]), job.code)
+            return max(int(failed.args[0]), job.worst())
         except SystemExit as done:
             return WRONG if done.code == 1 else int(done.code or 0)
         except BrokenPipeError:
             raise
         except config.REFUSALS as error:
             raise RecipeError(explain(error, lambda: config.tree(words, primary))) from None
+        except Exception as error:
+            if not sweeps:
+                raise
+            first = (str(error).splitlines() or [""])[0]
+            raise SurroundingsError(
+                f"The launcher of the sweep gave up ({type(error).__name__}: {first}). What was made is kept; the same "
+                "command goes on from there."
+            ) from error
         finally:
             sys.argv = argv
             del os.environ["HYDRA_FULL_ERROR"]
             if full_error is not None:
                 os.environ["HYDRA_FULL_ERROR"] = full_error
-    return job.code
+        return job.worst()
 
 
 def _completion(asked: list[str]) -> int:

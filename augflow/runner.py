@@ -24,6 +24,7 @@ from augflow.plan.plan import Namer, Plan, Unit
 from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
+from augflow.report import card
 from augflow.sink import Sink, open_sink
 from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
@@ -277,7 +278,10 @@ class _Run:
             ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
             account.write(self.sink.desk, self.sink.workshop, *told)
-            self.sink.publish()
+        if self.sink.card:
+            text = card.card(plan, self.namer, outcome.aside, self.sink.desk / LEDGER)
+            outcome.left += card.renew(self.sink.desk, self.sink.workshop, text, self.force)
+        self.sink.publish()
 
     def _edited_plugins(self) -> list[str]:
         before, now = account.read(self.sink.desk).get("plugins_sha256", {}), Registry(self.plugins).digests()

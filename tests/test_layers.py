@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform markup config.catalogue ledger.versions config.arguments docstring",
+    "errors transform markup sweep config.catalogue ledger.versions config.arguments docstring",
     "draw kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
@@ -31,7 +31,8 @@ LAYERS = (
     "engine.work engine.views ledger.ledger",
     "ledger.stock ledger.account",
     "ledger.dataset",
-    "recipe.sides",
+    "recipe.sides exporting.croissant exporting.prov",
+    "exporting.data_set",
     "checker testing scaffold",
     "audit.result audit.probe audit.descriptors audit.features",
     "audit.hint audit.leakage audit.redundancy audit.damage audit.balance audit.look audit.near",

@@ -6,6 +6,7 @@ use augflow too.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.sources_registry import SourcesRegistry
@@ -90,12 +91,32 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
         base.version_base = before[4]
 
 
+class Carried:
+    """Where recipes' parents are looked for, for another process: it holds there as soon as it is unpickled.
+
+    Hydra's launchers compose a job where it runs, and bring the rest of what `opened` put into Hydra along.
+    """
+
+    def __init__(self) -> None:
+        self.shelves = _Strict.shelves
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.shelves = _Strict.shelves = state["shelves"]
+
+
 def _quoted(word: str) -> str:
-    """Quote a value with letters that Hydra's grammar does not know, such as a path with an umlaut."""
+    """Quote a value with letters that Hydra's grammar does not know, such as a path with an umlaut.
+
+    So is a path that is there and whose `=` and `,` would else have a meaning: a sweep calls its sinks so.
+    """
     key, _, value = word.partition("=")
-    return f"{key}='{value}'" if _FOREIGN.fullmatch(value) and not value.isascii() else word
+    foreign = _FOREIGN.fullmatch(value) and not value.isascii()
+    path = key in _PATHS and _PATH.fullmatch(value) and os.path.exists(value)
+    return f"{key}='{value}'" if foreign or path else word
 
 
+_PATHS = ("source.root", "sink.root", "source.table")
+_PATH = re.compile(r"[^'\"\\\[\]{}()$]*[=,][^'\"\\\[\]{}()$]*")
 _FOREIGN = re.compile(r"[^\s'\"\\,\[\]{}()$:=][^'\"\\,\[\]{}()$:=]*")
 
 

@@ -126,6 +126,9 @@ class LocalExecutor:
     def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
         forkserver.start([work.entry.partition(":")[0]])
         context = multiprocessing.get_context("forkserver")
+        if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+            # A worker of joblib's tells its own children a default that they do not know, and ours would die of it.
+            multiprocessing.set_start_method("forkserver", force=True)
         try:
             context.Lock()
         except (OSError, ImportError) as error:

@@ -21,14 +21,14 @@ def page(template: str, script: str | None = None, **values: Any) -> str:
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
+        loader=jinja2.FunctionLoader(text_of),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    style, code = _text("page.css"), _text(script) if script else ""
+    style, code = text_of("page.css"), text_of(script) if script else ""
     policy = [
         "default-src 'none'",
         "img-src data:",
@@ -42,7 +42,8 @@ def page(template: str, script: str | None = None, **values: Any) -> str:
     )
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """A template, style or script."""
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 

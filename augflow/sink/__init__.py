@@ -64,6 +64,11 @@ class Sink(Puts, Protocol):
         ...
 
     @property
+    def card(self) -> bool:
+        """Whether a run leaves a data card beside the ledger."""
+        ...
+
+    @property
     def workshop(self) -> Path:
         """The folder in which the journal lies while a run is on; absent otherwise."""
         ...
@@ -133,7 +138,7 @@ class Sink(Puts, Protocol):
         ...
 
     def publish(self) -> None:
-        """Bring the account there as well."""
+        """Bring the account, as far as it is new, there as well."""
         ...
 
     def end(self) -> None:

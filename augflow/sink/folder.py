@@ -27,7 +27,12 @@ RUN = "run.json"
 LOCK = "recipe.lock.yaml"
 SIGNATURE = ".minisig"
 REPORT = "report.html"
-OURS = frozenset({LEDGER, RUN, LOCK, REPORT} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)})
+CARD = "README.md"
+CROISSANT = "croissant.json"
+PROV = "prov.json"
+OURS = frozenset(
+    {LEDGER, RUN, LOCK, REPORT, CARD, CROISSANT, PROV} | {f"{name}{SIGNATURE}" for name in (LEDGER, RUN, LOCK)}
+)
 
 _OURS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _PATIENCE = 10.0
@@ -39,10 +44,12 @@ class FolderSink:
 
     Args:
         root: created when the first run begins; refused when it holds something that augflow did not make.
+        card: whether a run leaves a data card beside the ledger.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, card: bool = False) -> None:
         self.root = Path(root)
+        self.card = card
         self.workshop = self.root / WORKSHOP
         self._made: set[str] = set()
         self._prefix = os.path.join(self.root, "")

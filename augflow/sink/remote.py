@@ -8,6 +8,7 @@ journal it has small objects below `.augflow/`: what the driver begins, and what
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import itertools
 import json
@@ -27,7 +28,7 @@ from typing import Any
 
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
-from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP
+from augflow.sink.folder import CARD, LEDGER, LOCK, OURS, RUN, WORKSHOP
 from augflow.sink.notes import writer
 from augflow.store import Store
 
@@ -37,6 +38,7 @@ _BEAT = 5.0
 _SILENCE = 20.0
 """Seconds without one, after which a run is taken for dead; those of one on this machine are not waited for."""
 _AT_ONCE = 16
+_ACCOUNT = (LEDGER, LOCK, RUN, CARD)
 
 
 class RemoteSink:
@@ -45,13 +47,16 @@ class RemoteSink:
     Args:
         root: `s3://bucket/folder`, or another URL that fsspec knows. Refused when it holds something that augflow did
             not make. Credentials come from where the store's own library looks for them.
+        card: whether a run leaves a data card beside the ledger.
 
     Raises:
         SinkError: there is no such store, its library is missing, or the URL holds credentials.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, card: bool = False) -> None:
         self.store = Store(root, "sink.root", SinkError)
+        self.card = card
+        self._brought: dict[str, bytes] = {}
         self._held: _Hold | None = None
 
     @property
@@ -71,10 +76,13 @@ class RemoteSink:
         if found:
             (desk / WORKSHOP).mkdir(exist_ok=True)
             self._fetch(desk, found - {_HOLD})
-        for name in (LEDGER, RUN, LOCK):
+        self._brought.clear()
+        for name in _ACCOUNT:
             (desk / name).unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                (desk / name).write_bytes(self.store.read(name))
+                data = self.store.read(name)
+                (desk / name).write_bytes(data)
+                self._brought[name] = hashlib.sha256(data).digest()
 
     def _fetch(self, desk: Path, keys: Iterable[str]) -> None:
         def fetch(key: str) -> None:
@@ -179,8 +187,11 @@ class RemoteSink:
 
     def publish(self) -> None:
         """The ledger first: while the journal is there it need not agree with the rest."""
-        for name in (LEDGER, LOCK, RUN):
-            self.store.put(name, (self.desk / name).read_bytes())
+        for name in _ACCOUNT:
+            with contextlib.suppress(FileNotFoundError):
+                data = (self.desk / name).read_bytes()
+                if hashlib.sha256(data).digest() != self._brought.get(name):
+                    self.store.put(name, data)
 
     def end(self) -> None:
         self.store.delete([one.key for page in self.store.pages(WORKSHOP) for one in page if one.key != _HOLD])

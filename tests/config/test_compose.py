@@ -58,7 +58,7 @@ def test_the_default_is_balance_in_plain_containers() -> None:
     assert settings.recipe["originals"] == "augment"
     assert list(settings.recipe)[:3] == ["version", "seed", "target"]
     assert settings.source == {"kind": "demo"}
-    assert settings.sink == {"kind": "folder", "root": "balanced"}
+    assert settings.sink == {"kind": "folder", "root": "balanced", "card": False}
     assert settings.executor == {"kind": "local", "workers": "auto", "task_timeout": 600}
     assert (settings.plugins, settings.overrides) == ([], ["source=demo"])
     assert (settings.multirun, settings.job) == (False, "")
@@ -353,3 +353,11 @@ def test_a_large_recipe_is_composed_in_reasonable_time(tmp_path: Path) -> None:
     settings = composed(str(write(tmp_path / "large.yaml", f"version: 1\nclasses:\n{rules}")))
     assert settings.recipe["classes"]["c2489"] == {"target": 2489}
     assert time.process_time() - start < 5
+
+
+def test_a_path_that_is_there_needs_no_quotes_whatever_its_name(tmp_path: Path) -> None:
+    sink = tmp_path / "out" / "recipe.seed=1,recipe.target=14"
+    sink.mkdir(parents=True)
+    assert compose(["source=demo", f"sink.root={sink}"]).sink["root"] == str(sink)
+    with pytest.raises(RecipeError):
+        compose(["source=demo", f"sink.root={sink}0"])
