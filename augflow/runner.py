@@ -271,7 +271,8 @@ class _Run:
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             settle_all(self.sink.root)
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-            told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
+            facts = self.facts | getattr(self.executor, "facts", dict)()
+            told = self.recipe, plan, outcome.aside, facts, self.lock, outcome.kept > 0
             account.write(self.sink.root, self.sink.workshop, *told)
 
     def _edited_plugins(self) -> list[str]:
