@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ from augflow.errors import SurroundingsError
 
 _STORE = 256 << 20
 """Bytes of memory shared by the processes of a machine; what tasks tell is small."""
+
+_PATIENCE = 10.0
+"""Seconds in which a cluster's head must answer."""
 
 
 class Node(NamedTuple):
@@ -58,6 +62,7 @@ def connected(address: str, cpus: float, workers: int | str) -> Iterator[None]:
             quiet["num_cpus"] = math.ceil(cpus * int(workers))
     with _signals_kept():
         try:
+            _knock(address)
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             said = str(error).strip().partition("\n")[0]
@@ -66,6 +71,13 @@ def connected(address: str, cpus: float, workers: int | str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray itself tries for many minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 @contextlib.contextmanager
