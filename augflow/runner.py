@@ -256,6 +256,7 @@ class _Run:
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""
+        self.facts |= getattr(self.executor, "facts", dict)()
         self.watch.sealing()
         plan = outcome.plan
         if asked is None and (self.strays or len(self.made) > plan.outputs):
@@ -271,8 +272,7 @@ class _Run:
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             settle_all(self.sink.root)
             ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-            facts = self.facts | getattr(self.executor, "facts", dict)()
-            told = self.recipe, plan, outcome.aside, facts, self.lock, outcome.kept > 0
+            told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
             account.write(self.sink.root, self.sink.workshop, *told)
 
     def _edited_plugins(self) -> list[str]:
