@@ -260,6 +260,7 @@ class _Run:
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""
+        self.facts |= getattr(self.executor, "facts", dict)()
         self.watch.sealing()
         plan = outcome.plan
         if asked is None and self.strays:

@@ -16,6 +16,7 @@ import pytest
 from augflow.errors import AugflowError, PluginError, SurroundingsError
 from augflow.executor import Lost, Work, load, open_executor
 from augflow.executor.local import LocalExecutor
+from augflow.testing import ExecutorContract
 
 MODULE = '''
 import os
@@ -64,6 +65,11 @@ class Work:
 '''
 
 Build = Callable[..., Work]
+
+
+class TestContract(ExecutorContract):
+    def executor(self, **settings: Any) -> LocalExecutor:
+        return LocalExecutor(2, **settings)
 
 
 @pytest.fixture
