@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -252,7 +253,7 @@ class ImageDataGenerator:
 
     def flow_from_directory(
         self,
-        directory: str,
+        directory: str | os.PathLike[str],
         target_size: tuple[int, int] = (256, 256),
         color_mode: ColorMode = "rgb",
         classes: Sequence[str] | None = None,
@@ -282,7 +283,7 @@ class ImageDataGenerator:
     def flow_from_dataframe(
         self,
         dataframe: Any,
-        directory: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
         x_col: str = "filename",
         y_col: str | list[str] = "class",
         weight_col: str | None = None,
@@ -316,7 +317,7 @@ class ImageDataGenerator:
         _one_of("class_mode", class_mode, modes)
         columns = Columns(x_col, y_col, weight_col, class_mode, self.dialect == "classic")
         share = self.share(subset)
-        listing = list_dataframe(dataframe, directory or "", columns, classes, share, validate_filenames)
+        listing = list_dataframe(dataframe, os.fspath(directory or ""), columns, classes, share, validate_filenames)
         belonging = f" belonging to {len(listing.class_indices)} classes" if listing.class_indices else ""
         validated = "validated" if validate_filenames else "non-validated"
         print(f"Found {len(listing.filenames)} {validated} image filenames{belonging}.")

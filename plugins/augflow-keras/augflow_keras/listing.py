@@ -42,7 +42,10 @@ class Listing:
 
 
 def list_directory(
-    directory: str, classes: Sequence[str] | None, share: tuple[float, float] | None, follow_links: bool
+    directory: str | os.PathLike[str],
+    classes: Sequence[str] | None,
+    share: tuple[float, float] | None,
+    follow_links: bool,
 ) -> Listing:
     """List the images of each class's folder, at any depth; `share` is cut from each class by itself."""
     directory = os.fspath(directory)

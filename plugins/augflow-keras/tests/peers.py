@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
-def real(dialect: str) -> ModuleType:
+def real(dialect: str) -> Any:
     """The library whose dialect it is; its calls warn of SciPy's old names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -31,7 +30,8 @@ def photograph(height: int = 37, width: int = 52, channels: int = 3, seed: int =
     image: Any = np.stack(waves, axis=2)
     image[height // 3 : height // 2, width // 4 : width // 2] = 210
     image += np.random.default_rng(seed).normal(0, 8, image.shape)
-    return np.clip(np.rint(image), 4, 251).astype(np.float32)
+    whole: NDArray[np.float32] = np.clip(np.rint(image), 4, 251).astype(np.float32)
+    return whole
 
 
 def quietly(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from augflow_keras import ImageDataGenerator
+from augflow_keras.pixels import Dialect
 from peers import photograph, quietly, real
 from PIL import Image
 
 pytest.importorskip("keras", reason="Keras 3 is not installed")
 
-DIALECTS = ("classic", "keras3")
+DIALECTS: tuple[Dialect, ...] = ("classic", "keras3")
 COUNTS = {"boot": 7, "hat": 11, "skirt": 4}
 
 
@@ -195,7 +196,8 @@ def test_a_wrong_argument_is_named(folder: Path, settings: dict[str, Any], kind:
 
 def test_what_is_out_of_use_is_told(folder: Path) -> None:
     table = frame(folder)
-    for settings in ({"sort": True}, {"has_ext": True}, {"drop_duplicates": True}):
+    gone: list[dict[str, Any]] = [{"sort": True}, {"has_ext": True}, {"drop_duplicates": True}]
+    for settings in gone:
         with pytest.warns(DeprecationWarning, match="changes nothing"):
             ImageDataGenerator().flow_from_dataframe(table, str(folder), validate_filenames=False, **settings)
     with pytest.warns(DeprecationWarning, match='use "raw"'):

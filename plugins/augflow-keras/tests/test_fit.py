@@ -49,7 +49,7 @@ def test_every_image_is_seen_once_in_every_epoch() -> None:
     """Keras's own queue, which more workers would call for, carries batches over into the next epoch."""
     seen: list[Any] = []
 
-    class Seen(keras.losses.Loss):
+    class Seen(keras.losses.Loss):  # type: ignore[misc, name-defined]
         def call(self, y_true: Any, y_pred: Any) -> Any:
             seen.extend(keras.ops.convert_to_numpy(y_true).ravel().tolist())
             return keras.ops.mean(y_pred)

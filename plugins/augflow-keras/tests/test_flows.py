@@ -58,7 +58,8 @@ def test_keras_itself_depends_on_the_batch_size() -> None:
 
     def theirs(batch_size: int) -> dict[int, Any]:
         flow = real("keras3").ImageDataGenerator(**ARTICLE).flow(X, Y, batch_size=batch_size, seed=7, shuffle=False)
-        return quietly(views, flow, 0)
+        found: dict[int, Any] = quietly(views, flow, 0)
+        return found
 
     assert same(theirs(2), theirs(5)) < 10
 
@@ -156,6 +157,7 @@ def test_arrays_are_cut_as_in_the_library(split: float, subset: Any) -> None:
     expected, found = theirs.flow(X, Y, **settings), ours.flow(X, Y, **settings)
     assert expected.n == found.n
     assert len(expected) == len(found)
+    assert found.y is not None
     assert np.array_equal(expected.y, found.y)
     if split and subset == "training":
         with pytest.raises(ValueError, match="classes after the split"):

@@ -55,6 +55,9 @@ def test_fit_on_augmented_views_depends_on_the_seed_alone() -> None:
     np.random.seed(99)  # noqa: NPY002
     two.fit(x, augment=True, rounds=3, seed=5)
     other.fit(x, augment=True, rounds=3, seed=6)
+    assert one.mean is not None
+    assert two.mean is not None
+    assert other.mean is not None
     assert np.array_equal(one.mean, two.mean)
     assert not np.array_equal(one.mean, other.mean)
 
@@ -68,6 +71,7 @@ def test_fit_on_augmented_views_sees_what_training_sees() -> None:
     ours = ImageDataGenerator(**settings, dialect="keras3")
     ours.fit(x, augment=True)
     assert not theirs.mean.any()
+    assert ours.mean is not None
     assert np.allclose(ours.mean, x.mean(axis=(0, 1, 2)) / 255, atol=1e-4)
 
 

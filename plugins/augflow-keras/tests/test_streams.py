@@ -114,7 +114,7 @@ def test_labels_and_weights_go_with_their_images(folder: Path) -> None:
     with pytest.warns(TwiceCorrectedWarning, match="'few'"):
         dataset = StreamDataset(source, 18, labels=soft, weights={"few": 3.0})
     _, labels, weights = dataset[0]
-    assert labels.tolist() == np.float32([soft(item.label, item.record) for item in items]).tolist()
+    assert labels.tolist() == np.array([soft(item.label, item.record) for item in items], np.float32).tolist()
     assert weights.tolist() == [1.0 if item.label else 3.0 for item in items]
     hot = StreamDataset(source, 18, labels="one_hot", weights=lambda number, record: record["copy"] + 1)[0]
     assert hot[1].argmax(axis=1).tolist() == [item.label for item in items]
