@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from augflow.errors import ImageError
-from augflow.ledger.dataset import open_output, read_sample
+from augflow.ledger.dataset import read_sample
+from augflow.sink import open_sink
 from augflow.source import open_source
 
 _HASHED = 1 << 28
@@ -31,11 +31,11 @@ class Checker:
     of each), it returns a `Look` for each that is not as recorded.
 
     Args:
-        spec: `root` of the data set, `source` (settings, or None).
+        spec: `sink` (settings), `source` (settings, or None).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        self.root = Path(spec["root"])
+        self.sink = open_sink(spec["sink"])
         self.source = open_source(spec["source"]) if spec["source"] else None
 
     def __call__(self, item: tuple[str, list[tuple[Any, ...]]]) -> list[Look]:
@@ -45,11 +45,9 @@ class Checker:
 
     def _look(self, path: str, size: int, sha256: str) -> Look | None:
         try:
-            with open_output(self.root / path) as (descriptor, found):
-                held = ""
-                if found == size or found <= _HASHED:
-                    with open(descriptor, "rb", closefd=False) as file:
-                        held = hashlib.file_digest(file, "sha256").hexdigest()
+            with self.sink.opened(path) as (file, found):
+                enough = found == size or found <= _HASHED
+                held = hashlib.file_digest(file, "sha256").hexdigest() if enough else ""
         except ImageError as error:
             return Look(error.kind, path, error.detail) if sha256 else None
         if not sha256:

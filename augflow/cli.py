@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from augflow.config.compose import Settings
-    from augflow.desk import Desk
+    from augflow.sweep import Board
 
 VERBS = (
     "scan",
@@ -183,7 +183,7 @@ class _Job:
         self.fixed: frozenset[str] = frozenset()
         self.process = os.getpid()
         self.code = 0
-        self.desk = ""
+        self.board = ""
         self.carried: object = None
 
     def __call__(self, config: DictConfig) -> None:
@@ -206,19 +206,19 @@ class _Job:
 
         code = _guarded(act, f"{job}: " if about.mode == RunMode.MULTIRUN else "")
         self.code = max(self.code, code)
-        if os.getpid() != self.process and not self._desk().leave(about.job.num, job, code) and code:
+        if os.getpid() != self.process and not self._board().leave(about.job.num, job, code) and code:
             raise _JobError(code)
 
-    def _desk(self) -> Desk:
-        from augflow.desk import Desk
+    def _board(self) -> Board:
+        from augflow.sweep import Board
 
-        return Desk(self.desk)
+        return Board(self.board)
 
     def _claim(self, root: str) -> None:
         """Two jobs would undo each other's outputs in one sink, or wait for each other."""
         from augflow.errors import RecipeError
 
-        if not self._desk().claim(root):
+        if not self._board().claim(root):
             raise RecipeError(
                 f"sink.root: another job of this sweep writes to {root} too. Each needs a sink of its own: sweep over "
                 "values that differ, or say sink.root='NAME-${hydra:job.num}'"
@@ -226,7 +226,7 @@ class _Job:
 
     def worst(self) -> int:
         """The worst exit code of all jobs; those in other processes, which may have spoken elsewhere, are told."""
-        left = self._desk().codes()
+        left = self._board().codes()
         for job, code in left:
             if code:
                 print(f"augflow: {job}: exit code {code}", file=sys.stderr)
@@ -267,8 +267,8 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
     ):
         warnings.showwarning = _warn  # type: ignore[assignment]
         job.fixed, job.carried = config.fixed(words), Carried()
-        os.mkdir(desk := os.path.join(scratch, "desk"))
-        job.desk = desk
+        os.mkdir(board := os.path.join(scratch, "board"))
+        job.board = board
         sys.argv = [program, *flags, *words]
         sweeps = "--multirun" in flags or "hydra.mode=MULTIRUN" in words
         if sweeps and not any(word.startswith("hydra.sweep.dir=") for word in words):

@@ -42,6 +42,7 @@ from augflow.ledger.dataset import (
 from augflow.ledger.versions import versions
 from augflow.registry import Registry
 from augflow.schema import check, construct
+from augflow.sink import open_sink
 from augflow.sink.folder import is_inside
 from augflow.sink.whole import written
 from augflow.source import MOST_PIXELS, decode_timeout, open_source
@@ -114,12 +115,12 @@ def replay(
     path = None if what == ALL else find(dataset, what)
     opened, settings = source_of(dataset, source)
     spec = {
-        "root": str(dataset.root),
+        "sink": dataset.settings,
         "source": settings,
         "plugins": list(plugins),
         "to": None if to is None else str(to),
     }
-    _demand_outside(to, dataset.root, getattr(opened, "root", None))
+    _demand_outside(to, dataset.sink.name, getattr(opened, "root", None))
     records = [dataset.record(path)] if path else None
     _demand_transforms(transforms_of(records) if records else _all_transforms(dataset), plugins, dataset)
     outcome = Replay(_changed(dataset, plugins))
@@ -174,12 +175,12 @@ def _all_transforms(dataset: Dataset) -> set[str]:
     return found
 
 
-def _demand_outside(to: str | Path | None, sink: Path, source: Path | None) -> None:
+def _demand_outside(to: str | Path | None, sink: str, source: Path | None) -> None:
     if to is None:
         return
     folder = Path(to).resolve()
     for what, root in (("data set", sink), ("source", source)):
-        if root is not None and folder.is_relative_to(root.resolve()):
+        if root is not None and folder.is_relative_to(Path(root).resolve()):
             raise RecipeError(f"--to {to}: it lies in the {what}. Name another folder.")
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"--to {to}: it is a file. Name a folder.")
@@ -221,12 +222,12 @@ class Replayer:
     Called with (key of a sample, records of its outputs), it returns a `Verdict` for each.
 
     Args:
-        spec: `root` of the data set, `source` (settings), `plugins` (files), `to` (folder or None).
+        spec: `sink` and `source` (settings), `plugins` (files), `to` (folder or None).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         cv2.setNumThreads(1)
-        self.root = Path(spec["root"])
+        self.sink = open_sink(spec["sink"])
         self.to = None if spec["to"] is None else Path(spec["to"])
         self.source = open_source(spec["source"])
         self.limit = TimeLimit(decode_timeout(self.source))
@@ -293,7 +294,7 @@ class Replayer:
         path = record["path"]
         right = hashlib.sha256(made).hexdigest() == record["sha256"]
         try:
-            file = read_output(self.root / path, record["size"])
+            file = read_output(self.sink, path, record["size"])
             if hashlib.sha256(file).hexdigest() != record["sha256"]:
                 raise ImageError("changed", "its bytes are not those that its record tells of")
         except ImageError as error:

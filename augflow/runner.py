@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from augflow.engine.chain import Chain
@@ -25,12 +25,13 @@ from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.report import card
-from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, FolderSink
-from augflow.sink.whole import settle_all
+from augflow.sink import Sink, open_sink
+from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
 MAKER = "augflow.engine.work:Maker"
+_BEGUN_AT_ONCE = 256
+"""Orders whose outputs are told in one line before the first of them goes out."""
 Order = tuple[str, str, tuple[int, ...], str | None, str | None]
 
 
@@ -127,7 +128,7 @@ class _Run:
         recipe.demand_files()
         self.recipe = recipe
         self.source: Source = open_source(source)
-        self.sink: FolderSink = open_sink(sink)
+        self.sink = open_sink(sink)
         self.executor = open_executor(executor)
         self.force = force
         registry = Registry(plugins)
@@ -136,7 +137,7 @@ class _Run:
         self.plugins = registry.plugins
         self.watch = watch
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
-        self.work = Work(MAKER, spec)
+        self.spec = spec
         self.facts = {
             "versions": versions(),
             "command": list(command),
@@ -145,8 +146,9 @@ class _Run:
             "plugins_sha256": registry.digests(),
         }
         self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
-        self.journal = Journal(self.sink.workshop / "journal.jsonl")
+        self.journal = Journal(self.sink.workshop, self.sink.keep)
         self.made: set[str] = set()
+        """Outputs of this run, as far as they are known: once a plan had to change."""
         self.converted: set[str] = set()
         """Samples whose conversion was told; a later plan may read them once more."""
         self.strays: set[str] = set()
@@ -157,12 +159,13 @@ class _Run:
         with _telling_of_the_surroundings(self.sink):
             census = take_census(self.source, seen=self.watch.counted)
             plan = Plan(self.recipe, census)
-            self._demand_room(plan)
-            self.sink.refuse_links()
+            folders = [self.namer.folder(label, plan.split) for label in plan.classes]
+            self.sink.demand_room(getattr(self.source, "root", None), folders)
+            self.sink.demand_safe()
             trusted = self._trusts_the_ledger()
             with self.sink.held(self.force):
                 if not trusted:
-                    os.unlink(self.sink.root / LEDGER)
+                    os.unlink(self.sink.desk / LEDGER)
                 outcome = Outcome(plan)
                 try:
                     self._bring_about(census, outcome)
@@ -172,22 +175,13 @@ class _Run:
         outcome.seconds = time.monotonic() - self.began
         return outcome
 
-    def _demand_room(self, plan: Plan) -> None:
-        root, source = self.sink.root.resolve(), getattr(self.source, "root", None)
-        if source is not None and root.is_relative_to(Path(source).resolve()):
-            raise SinkError(f"sink.root: {root} lies in the source, which is only read. Choose a folder outside.")
-        for label in plan.classes:
-            folder = root / self.namer.folder(label, plan.split)
-            if folder.exists() and not folder.is_dir():
-                raise SinkError(f"sink.root: {folder} is a file, where the folder of a class shall be.")
-
     def _trusts_the_ledger(self) -> bool:
         """Whether the ledger may be gone by; without `force` what cannot be is an error."""
         digest = None
-        if not self.journal.path.exists():  # Else the last run may have ended between ledger and account.
-            digest = account.read(self.sink.root).get("ledger_sha256")
+        if not self.journal.exists():  # Else the last run may have ended between ledger and account.
+            digest = account.read(self.sink.desk).get("ledger_sha256")
         try:
-            ledger.demand_sound(self.sink.root / LEDGER, digest)
+            ledger.demand_sound(self.sink.desk / LEDGER, digest)
         except ledger.NewerLedgerError:
             raise
         except SinkError:
@@ -197,7 +191,7 @@ class _Run:
         return True
 
     def _bring_about(self, census: Census, outcome: Outcome) -> None:
-        resumed = self.journal.path.exists()
+        resumed = self.journal.exists()
         stock = Stock(self.sink, self.journal, self.force)
         while True:
             asked: set[str] | None = None
@@ -219,21 +213,25 @@ class _Run:
         self.watch.planned(plan, Counter(labels.get(folder, "") for folder in there))
         before = len(self.bad)
         skip = stock.kept | stock.blocked | self.made
-        for order, made in self.executor.run(self.work, self._orders(plan, skip)):
-            if isinstance(made, Lost):
-                self._set_aside(order, *reason(made, decode_timeout(self.source)))
-            elif made.kind:
-                self._set_aside(order, made.kind, made.detail)
+        self.journal.open()
+        work = Work(MAKER, {**self.spec, "run": self.journal.run})
+        for order, done in self.executor.run(work, self._orders(plan, skip)):
+            if isinstance(done, Lost):
+                self._set_aside(order, *reason(done, decode_timeout(self.source)))
+            elif done.kind:
+                self._set_aside(order, done.kind, done.detail)
             else:
-                self.journal.append(made.records)
-                outcome.made += len(made.records)
-                outcome.bytes += made.bytes
-                self.made.update(path for path, _ in made.outputs)
-                if made.converted and order[1] not in self.converted:
+                outcome.made += done.outputs
+                outcome.bytes += done.bytes
+                if done.converted and order[1] not in self.converted:
                     self.converted.add(order[1])
-                    outcome.converted.update(made.converted)
-                self.watch.made("" if self.namer.passes(order[3]) else order[0], len(made.records), made.bytes)
-        return len(self.bad) > before
+                    outcome.converted.update(done.converted)
+                self.watch.made("" if self.namer.passes(order[3]) else order[0], done.outputs, done.bytes)
+        if len(self.bad) == before:
+            return False
+        self.sink.collect()
+        self.made = self.journal.made()
+        return True
 
     def _set_aside(self, order: Order, kind: str, detail: str) -> None:
         label, key, copies, split, group = order
@@ -242,6 +240,12 @@ class _Run:
         self.watch.aside(self.bad[key])
 
     def _orders(self, plan: Plan, skip: set[str]) -> Iterator[Order]:
+        lacking = self._lacking(plan, skip)
+        while some := list(itertools.islice(lacking, _BEGUN_AT_ONCE)):
+            self.journal.begin(path for _, paths in some for path in paths)
+            yield from (order for order, _ in some)
+
+    def _lacking(self, plan: Plan, skip: set[str]) -> Iterator[tuple[Order, list[str]]]:
         for unit in plan.units():
             copies: Sequence[int] = range(unit.first, unit.end)
             paths = self._paths(unit, copies)
@@ -249,17 +253,17 @@ class _Run:
                 copies = [copy for copy, path in zip(copies, paths, strict=True) if path not in skip]
                 paths = [path for path in paths if path not in skip]
             if copies:
-                self.journal.begin(paths)
-                yield unit.label, unit.key, tuple(copies), unit.split, unit.group
+                yield (unit.label, unit.key, tuple(copies), unit.split, unit.group), paths
 
     def _paths(self, unit: Unit, copies: Sequence[int]) -> list[str]:
         return [self.namer.name(unit, copy, self.namer.chain(unit, copy))[1] for copy in copies]
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""
+        self.facts |= getattr(self.executor, "facts", dict)()
         self.watch.sealing()
         plan = outcome.plan
-        if asked is None and (self.strays or len(self.made) > plan.outputs):
+        if asked is None and self.strays:
             asked = asked_of(plan, self.namer)
         if asked is not None:
             new = self.made | self.strays
@@ -270,16 +274,18 @@ class _Run:
             outcome.notes = self._edited_plugins()
         if outcome.made or outcome.removed or resumed or not self._sealed(plan):
             self.journal.open()  # As long as it is there, ledger and account need not agree.
-            settle_all(self.sink.root)
-            ledger.seal(self.sink.root / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
+            self.sink.collect()
+            self.sink.settle()
+            ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
-            account.write(self.sink.root, self.sink.workshop, *told)
+            account.write(self.sink.desk, self.sink.workshop, *told)
         if self.sink.card:
-            text = card.card(plan, self.namer, outcome.aside, self.sink.root / LEDGER)
-            outcome.left += card.renew(self.sink.root, self.sink.workshop, text, self.force)
+            text = card.card(plan, self.namer, outcome.aside, self.sink.desk / LEDGER)
+            outcome.left += card.renew(self.sink.desk, self.sink.workshop, text, self.force)
+        self.sink.publish()
 
     def _edited_plugins(self) -> list[str]:
-        before, now = account.read(self.sink.root).get("plugins_sha256", {}), Registry(self.plugins).digests()
+        before, now = account.read(self.sink.desk).get("plugins_sha256", {}), Registry(self.plugins).digests()
         return [
             f"{file} is not as it was when outputs that were kept were made. Where their pixels would come out "
             "otherwise, raise the `version` of the transform."
@@ -289,19 +295,17 @@ class _Run:
 
     def _sealed(self, plan: Plan) -> bool:
         """Whether ledger and account of this very plan lie there."""
-        if not (self.sink.root / LEDGER).exists():
+        if not (self.sink.desk / LEDGER).exists():
             return False
-        return bool(account.read(self.sink.root).get("plan_digest") == plan.digest)
+        return bool(account.read(self.sink.desk).get("plan_digest") == plan.digest)
 
 
 @contextlib.contextmanager
-def _telling_of_the_surroundings(sink: FolderSink) -> Iterator[None]:
+def _telling_of_the_surroundings(sink: Sink) -> Iterator[None]:
     kept = "What was made so far is kept; the same command goes on from there."
     try:
         yield
     except OSError as error:
-        raise SurroundingsError(
-            f"{error.strerror or error}: {error.filename or sink.root.absolute()}. {kept}"
-        ) from error
+        raise SurroundingsError(f"{error.strerror or error}: {error.filename or sink.name}. {kept}") from error
     except MemoryError as error:
         raise SurroundingsError(f"There is not enough memory. {kept}") from error

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
-import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augflow.checker import Look
 from augflow.errors import ImageError, SourceError
 from augflow.executor import Lost, Work, open_executor
 from augflow.ledger import ledger
-from augflow.ledger.dataset import Counting, Dataset, DatasetError, open_output, silently, source_of
+from augflow.ledger.dataset import Counting, Dataset, DatasetError, silently, source_of
 from augflow.plan.plan import ORIGINAL
 from augflow.recipe.recipe import Recipe
-from augflow.sink.folder import LEDGER, LOCK, OURS, RUN, WORKSHOP, is_inside
+from augflow.sink.folder import LEDGER, LOCK, RUN, WORKSHOP, is_inside
 from augflow.source import told
 
 if TYPE_CHECKING:
@@ -114,7 +111,7 @@ def verify(
 
     Args:
         sink, source, executor: settings; without a source, the one that the run was made from.
-        fast: files by their size alone, and no sources.
+        fast: files by their size, and by their bytes only where they were written to after the ledger; no sources.
         sources: whether to hash the samples that the outputs were made from.
 
     Raises:
@@ -125,7 +122,10 @@ def verify(
     if sources and not fast:
         work.open_source(source)
     elif fast:
-        work.outcome.notes.append("Fast: files were compared by size alone, and sources were not looked at.")
+        work.outcome.notes.append(
+            "Fast: files were compared by size, those written to after the ledger by their bytes, and sources were not "
+            "looked at."
+        )
     outcome = work.verify()
     outcome.faults.sort(key=lambda fault: (KINDS.index(fault.kind), fault))
     outcome.seconds = time.monotonic() - began
@@ -196,7 +196,7 @@ class _Verifier:
             digest = ""
         if digest != account.get("recipe_digest"):
             self._fault("edited run.json", RUN, "its recipe is not the one whose digest it names")
-        if "lock_sha256" in account and _sha256(self.dataset.root / LOCK) != account["lock_sha256"]:
+        if "lock_sha256" in account and self._digest(LOCK) != account["lock_sha256"]:
             self._fault("edited lock", LOCK, "its bytes are not those that run.json tells of")
         sealed = account.get("ledger_sha256")
         if sealed is None:
@@ -207,6 +207,14 @@ class _Verifier:
             found = set(table[name].unique().to_pylist())
             if found - {account.get(name)}:
                 self._fault("edited ledger", LEDGER, f"its {name} is not the one in run.json")
+
+    def _digest(self, name: str) -> str:
+        """Of a file of the account that may be missing, or no file."""
+        try:
+            with self.dataset.sink.opened(name) as (file, _):
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except ImageError as error:
+            return error.kind
 
     def _sound_rows(self, table: pa.Table) -> pa.Table:
         """Look at the rows themselves, and leave out those that nothing can be said of."""
@@ -271,19 +279,22 @@ class _Verifier:
 
     def _compare_files(self, table: pa.Table) -> None:
         expected = {path: (size, sha256) for path, size, sha256 in _rows(table, "path", "size", "sha256")}
-        there: list[str] = []
+        sealed = self.dataset.sink.sealed()
+        missing = {*expected}
         foreign: list[str] = []
-        for path in self._walk(_folders(expected)):
-            (there if path in expected else foreign).append(path)
-        missing = expected.keys() - {*there}
-        if self.fast:
-            for path in there:
-                self._compare_size(path, expected[path][0])
-            held = {}
-        else:
-            files = [(path, *expected[path]) for path in there]
-            files += [(path, -1, "") for path in foreign if missing]
-            held = self._hash(files, table)
+        doubtful: list[str] = []
+        for found in self.dataset.sink.walk(_folders(expected)):
+            if found.kind:
+                self._fault(found.kind, found.path, found.detail)
+            elif found.path not in expected:
+                foreign.append(found.path)
+            else:
+                missing.discard(found.path)
+                if not self.fast or found.size != expected[found.path][0] or found.time > sealed:
+                    doubtful.append(found.path)
+        files = [(path, *expected[path]) for path in doubtful]
+        files += [(path, -1, "") for path in foreign if missing and not self.fast]
+        held = self._hash(files, table)
         owners = {expected[path][1]: path for path in (*held, *missing) if path in expected}
         for path in missing:
             self._fault("missing", path, "it has a record and is not there")
@@ -294,40 +305,14 @@ class _Verifier:
             if kind == "changed" and (owner := owners.get(held.get(path, ""))):
                 self.outcome.faults[index] = Fault(kind, path, f"{detail}; they are those of {owner}")
 
-    def _walk(self, folders: set[str], below: str = "") -> Iterator[str]:
-        """Yield what is no folder, going into `folders` alone."""
-        try:
-            entries = list(os.scandir(self.dataset.root / below))
-        except OSError as error:
-            self._fault("unreadable", below or str(self.dataset.root), error.strerror or str(error))
-            return
-        for entry in entries:
-            path = f"{below}{entry.name}"
-            if not entry.is_dir(follow_symlinks=False):
-                if path not in OURS:
-                    yield path
-            elif path in folders:
-                yield from self._walk(folders, f"{path}/")
-            elif path != WORKSHOP:
-                self._fault("foreign folder", path, "no output lies in it")
-
-    def _compare_size(self, path: str, size: int) -> None:
-        try:
-            status = os.lstat(self.dataset.root / path)
-        except OSError as error:
-            self._fault("unreadable", path, error.strerror or str(error))
-            return
-        if not stat.S_ISREG(status.st_mode):
-            self._fault("not a file", path, "not a regular file")
-        elif status.st_size != size:
-            self._fault("changed", path, f"{status.st_size} bytes, and its record says {size}")
-
     def _hash(self, files: list[tuple[str, int, str]], table: pa.Table) -> dict[str, str]:
         """Hash files, and the samples they were made from; return what those hold that hold something else."""
         held: dict[str, str] = {}
         parents = _parents(table) if self.source else []
         self.outcome.sources = len({key for key, _ in parents}) if self.source else None
-        spec = {"root": str(self.dataset.root), "source": self.source}
+        if not files and not parents:
+            return held
+        spec = {"sink": self.dataset.settings, "source": self.source}
         items = itertools.chain(_some("files", files), _some("samples", parents))
         with self.counting("Hashing", len(files) + len(parents)) as advance:
             for (what, some), looks in open_executor(self.executor).run(Work(CHECKER, spec), items):
@@ -340,15 +325,6 @@ class _Verifier:
                         self._fault(kind, name, detail)
                 advance(len(some))
         return held
-
-
-def _sha256(file: Path) -> str:
-    """Of a file that may be missing, or no file."""
-    try:
-        with open_output(file) as (descriptor, _), open(descriptor, "rb", closefd=False) as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except ImageError as error:
-        return error.kind
 
 
 def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:

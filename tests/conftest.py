@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,3 +120,67 @@ def small_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
             Image.fromarray(pixels).save(root / label / f"{number:02}.jpg", quality=90)
     return root
+
+
+class ObjectStore:
+    """A server on this machine that speaks S3's protocol, and can be told to refuse a while."""
+
+    def __init__(self) -> None:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+
+        self._application = DomainDispatcherApplication(create_backend_app)
+        self.refusals: list[tuple[str, str]] = []
+        """Status and code of the answers to the next requests, before any other."""
+        self.asked: list[tuple[str, str, str]] = []
+        """Method, path with query, and range of every request."""
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def _answer(self, environ: dict[str, Any], start: Any) -> Any:
+        query = environ.get("QUERY_STRING", "")
+        path = environ["PATH_INFO"] + (f"?{query}" if query else "")
+        self.asked.append((environ["REQUEST_METHOD"], path, environ.get("HTTP_RANGE", "")))
+        if self.refusals:
+            status, code = self.refusals.pop(0)
+            start(status, [("Content-Type", "application/xml")])
+            return [f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>".encode()]
+        return self._application(environ, start)
+
+    def bucket(self, name: str) -> Any:
+        """Make a bucket, through another library than the one under test."""
+        import boto3
+
+        found = boto3.resource("s3").Bucket(name)
+        found.create()
+        return found
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Iterator[ObjectStore]:
+    pytest.importorskip("moto.server", reason="moto[server] speaks S3's protocol")
+    pytest.importorskip("boto3")
+    pytest.importorskip("s3fs", reason="the extra `remote`")
+    server = ObjectStore()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def object_store(store_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """The server, with the environment of this process and its children leading there."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store_server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTONLY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "told-nowhere")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store_server.refusals.clear()
+    store_server.asked.clear()
+    return store_server

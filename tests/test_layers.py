@@ -12,8 +12,8 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform markup desk config.catalogue ledger.versions config.arguments docstring",
-    "draw kinds config.strict config.usage engine.output",
+    "errors transform markup sweep config.catalogue ledger.versions config.arguments docstring",
+    "draw kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
     "recipe.preserve plan.weighting engine.time_limit engine.wholeness",

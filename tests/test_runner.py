@@ -268,7 +268,8 @@ def test_killed_while_it_settles_it_goes_on(source: Path, start: Command, tmp_pa
     before = tree(tmp_path)
     (tmp_path / ".augflow" / "half").mkdir(parents=True)
     (tmp_path / ".augflow" / "half" / "123").write_bytes(b"half of")
-    (tmp_path / ".augflow" / "journal.jsonl").write_bytes(b'{"path":"few/torn')
+    (tmp_path / ".augflow" / "begun.1.jsonl").write_bytes(b'["few/torn')
+    (tmp_path / ".augflow" / "records.1.here-5-0.jsonl").write_bytes(b'{"path":"few/torn')
     outcome = make(*words)
     assert (outcome.made, outcome.kept) == (0, 40)
     assert tree(tmp_path) == before
@@ -282,9 +283,9 @@ def test_killed_and_gone_on_with_another_recipe_leaves_nothing_of_the_first(
     process.kill()
     process.wait()
     # As if the kill had come just after an output was written, and before its record was.
-    journal = tmp_path / ".augflow" / "journal.jsonl"
-    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-3]))
     wait_for_the_end_of(process)
+    for records in (tmp_path / ".augflow").glob("records.*"):
+        records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:-3]))
     make(*LONG, f"sink.root={tmp_path}")
     assert tree(tmp_path) == whole
 
@@ -369,7 +370,7 @@ def test_the_sink_is_known_by_its_workshop_while_it_is_unfinished(source: Path, 
         seen = False
 
         def sealing(self) -> None:
-            self.seen = (tmp_path / ".augflow" / "journal.jsonl").exists()
+            self.seen = bool([*tmp_path.glob(".augflow/records.*")])
 
     watch = Looks()
     make(f"source.root={source}", f"sink.root={tmp_path}", watch=watch)

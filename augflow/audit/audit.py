@@ -31,7 +31,7 @@ from augflow.executor import Lost, Work, open_executor
 from augflow.ledger.dataset import Counting, Dataset, silently
 from augflow.source import Sample, Source, open_source, told
 from augflow.source.files import read_file
-from augflow.source.folder import SUFFIXES
+from augflow.source.layout import SUFFIXES
 
 LOOKER = "augflow.audit.look:Looker"
 MATCHER = "augflow.audit.near:Matcher"
@@ -115,9 +115,9 @@ class _Auditor:
         self.notes: list[str] = []
         if dataset.unfinished:
             self.notes.append("A run is on, or was interrupted: this is the data set as it was before.")
-        self.settings, self.source = self._open(source, dataset.account["source"])
+        self.settings, self.source = self._open(source, dataset)
         self.spec = {
-            "root": str(dataset.root),
+            "sink": dataset.settings,
             "source": self.settings,
             "against": against,
             "max_pixels": self.source.max_pixels if self.source else _MAX_PIXELS,
@@ -126,10 +126,10 @@ class _Auditor:
         self.own = [row for row in self.rows if row.split == self.split]
 
     def _open(
-        self, given: Mapping[str, Any] | None, recorded: Mapping[str, Any]
+        self, given: Mapping[str, Any] | None, dataset: Dataset
     ) -> tuple[Mapping[str, Any] | None, Source | None]:
-        settings = given or recorded
         try:
+            settings = given or dataset.source
             return settings, open_source(settings)
         except (SourceError, TypeError) as error:
             if given:

@@ -18,6 +18,7 @@ from augflow.audit.features import SIDE, Vector, file_traces, traces
 from augflow.engine.codec import Opened, open_image
 from augflow.errors import ImageError
 from augflow.ledger.dataset import read_output, read_sample
+from augflow.sink import open_sink
 from augflow.source import open_source
 from augflow.source.files import read_file
 from augflow.transform import Pixels
@@ -50,13 +51,13 @@ class Looker:
     Called with (where, (name, size) of each), it returns a `Look` for each; the size counts for outputs alone.
 
     Args:
-        spec: `root` of the data set, `source` (settings, or None), `against` (a folder, or None), `max_pixels`, `fills`
+        spec: `sink` (settings), `source` (settings, or None), `against` (a folder, or None), `max_pixels`, `fills`
             (whether chains fill what lies outside with a colour), `side` (of the middle that traces are sought in).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         cv2.setNumThreads(1)
-        self.root = Path(spec["root"])
+        self.sink = open_sink(spec["sink"])
         self.source = open_source(spec["source"]) if spec["source"] else None
         self.against = spec["against"]
         self.max_pixels = int(spec["max_pixels"])
@@ -98,7 +99,7 @@ class Looker:
 
     def _read(self, where: Where, name: str, size: int) -> bytes:
         if where in ("output", "hint", "both"):
-            return read_output(self.root / name, size)
+            return read_output(self.sink, name, size)
         if where == "against":
             return read_file(Path(os.path.join(self.against, name)), self.max_pixels)
         assert self.source is not None

@@ -47,7 +47,7 @@ def quick_hint(sink: Mapping[str, Any], until: float) -> Item | None:
     split = dataset.account.get("split")
     columns = (table[name].to_pylist() for name in Output._fields)
     rows = [row for row in map(Output, *columns) if row.split == split]
-    spec = {"root": str(dataset.root), "source": None, "against": None, "max_pixels": 10**8, "fills": False}
+    spec = {"sink": dataset.settings, "source": None, "against": None, "max_pixels": 10**8, "fills": False}
     looker = Looker(spec | {"side": _SIDE})
     found = []
     for pair in _pairs(rows):

@@ -15,6 +15,8 @@ from augflow.errors import RecipeError
 GROUPS = ("recipe", "source", "sink", "executor")
 SHARED = ("recipe", "chain")
 """What a recipe package may offer."""
+PLUGGED = ("source", "sink", "executor")
+"""What a plugin may offer, with its settings."""
 MODELINE = "# yaml-language-server: $schema="
 """What an editor takes the name of a JSON Schema from."""
 RESERVED = ("path",)
@@ -89,6 +91,22 @@ def misplaced(conf: Path, name: str) -> str:
                 return f"its {below.as_posix()} does not end in .yaml."
     found = any((conf / group / name).is_dir() for group in SHARED)
     return "" if found else f"it holds neither conf/recipe/{name} nor conf/chain/{name}."
+
+
+def plugged() -> dict[str, dict[str, Path]]:
+    """Group → name → file of the settings that installed plugins carry for what they offer, such as `executor=NAME`.
+
+    A plugin offers it by an entry point NAME of the group `augflow.executors`, and carries `conf/executor/NAME.yaml` in
+    its top package. It is not imported.
+    """
+    found: dict[str, dict[str, Path]] = {group: {} for group in PLUGGED}
+    points = entry_points()
+    for group, files in found.items():
+        for point in sorted(points.select(group=f"augflow.{group}s")):
+            conf = _conf(re.split("[.:]", point.value, maxsplit=1)[0])
+            if conf is not None and (file := conf / group / f"{point.name}.yaml").is_file():
+                files.setdefault(point.name, file)
+    return found
 
 
 def _package(point: EntryPoint, twice: bool) -> Package:

@@ -51,6 +51,8 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     shelves = [*catalogue.packages().values(), *([root] if recipe and (root := catalogue.beside(recipe)) else [])]
     paths = [f"{FileConfigSource.scheme()}://{catalogue.named(root)}" for root in roots]
     paths += [f"{_Shelf.scheme()}://{shelf}" for shelf in shelves]
+    plugged = frozenset(file for files in catalogue.plugged().values() for file in files.values())
+    paths += [f"{_Plug.scheme()}://{conf}" for conf in sorted({file.parents[1] for file in plugged})]
 
     class Search(SearchPathPlugin):
         def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
@@ -61,14 +63,16 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
     types = SourcesRegistry.instance().types
     store = ConfigStore.instance().repo
     running, base = GlobalHydra.instance(), VersionBase.instance()
-    known = _Strict.shelves
+    known = _Strict.shelves, _Plug.files
     before = plugins[SearchPathPlugin], dict(types), store.get("recipe"), running.hydra, base.version_base
     try:
         running.clear()
         setbase(VERSION_BASE)
         _Strict.shelves = lineage.Shelves([catalogue.conf_dir(), *map(catalogue.named, roots), *shelves])
+        _Plug.files = plugged
         plugins[SearchPathPlugin] = [*before[0], Search]
-        types.update({source.scheme(): source for source in (FileConfigSource, ImportlibResourcesConfigSource, _Shelf)})
+        ours = (FileConfigSource, ImportlibResourcesConfigSource, _Shelf, _Plug)
+        types.update({source.scheme(): source for source in ours})
         if recipe:
             store["recipe"] = dict(before[2] or {})
             ConfigStore.instance().store(
@@ -79,7 +83,7 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
             )
         yield words
     finally:
-        _Strict.shelves = known
+        _Strict.shelves, _Plug.files = known
         plugins[SearchPathPlugin] = before[0]
         types.clear()
         types.update(before[1])
@@ -224,6 +228,24 @@ class _Shelf(FileConfigSource):
     def is_group(self, config_path: str) -> bool:
         seen = config_path == "" or _kind(f"{config_path}/") is not None
         return seen and bool(super().is_group(config_path))
+
+
+class _Plug(FileConfigSource):
+    """A plugin's folder, of which only the settings are seen that belong to what it offers."""
+
+    files: ClassVar[frozenset[Path]] = frozenset()
+    """Of all plugins, while the door is open."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "plugins"
+
+    def is_config(self, config_path: str) -> bool:
+        return Path(str(self.file(config_path))) in self.files and super().is_config(config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        folders = {Path(self.path), *(file.parent for file in self.files)}
+        return Path(self.path, config_path) in folders and bool(super().is_group(config_path))
 
 
 def _kind(config_path: str) -> strict.Kind | None:

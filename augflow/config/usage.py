@@ -41,6 +41,7 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
     `takes` is what comes before the settings of a verb that no recipe is for.
     """
     search, packages = [catalogue.conf_dir(), *roots], catalogue.packages().values()
+    plugged = catalogue.plugged()
     chosen = dict(_defaults(search[0] / "config.yaml"))
     groups = [group for group in catalogue.GROUPS if takes is None or group != "recipe"]
     before = " [RECIPE.yaml]" if takes is None else f" {takes}".rstrip()
@@ -48,6 +49,7 @@ def composed(verb: str, text: str, flags: Flags, roots: Sequence[Path], takes: s
     for group in groups:
         parts.append(f"{group}=NAME")
         found = catalogue.choices(group, [*search, *(packages if group in catalogue.SHARED else ())])
+        found = plugged.get(group, {}) | found
         width = max([12, *(len(name) + 2 for name in found)])
         for name, file in found.items():
             default = "(default) " if name == chosen.get(group) else ""

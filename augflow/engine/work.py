@@ -20,16 +20,14 @@ from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.plan import ORIGINAL, Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
-from augflow.sink import open_sink
+from augflow.sink import Puts, open_sink
 from augflow.source import decode_timeout, open_source, splits_of, told
 
 
-class Made(NamedTuple):
-    """What came of an order: records, a line of JSON each; or why the sample is set aside."""
+class Done(NamedTuple):
+    """What came of an order: how many outputs, of how many bytes together; or why the sample is set aside."""
 
-    records: list[str]
-    outputs: list[tuple[str, int]]
-    """Path and size of each."""
+    outputs: int
     bytes: int
     converted: tuple[str, ...]
     kind: str = ""
@@ -39,22 +37,24 @@ class Made(NamedTuple):
 class Maker:
     """Makes outputs; built once in every process, from plain data.
 
-    Called with (label, key, copy numbers, split, group), it makes those copies.
+    Called with (label, key, copy numbers, split, group), it makes those copies and writes down their records.
 
     Args:
-        spec: `recipe` (resolved), `source` and `sink` (settings), `plugins` (files).
+        spec: `recipe` (resolved), `source` and `sink` (settings), `plugins` (files), `run` (its number in the journal).
+        sink: where outputs and records go, if not where `spec` says.
     """
 
-    def __init__(self, spec: Mapping[str, Any]) -> None:
+    def __init__(self, spec: Mapping[str, Any], sink: Puts | None = None) -> None:
         cv2.setNumThreads(1)
         _keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
         self.limit = TimeLimit(decode_timeout(self.source))
-        self.sink = open_sink(spec["sink"])
+        self.sink = sink or open_sink(spec["sink"])
+        self.notes = self.sink.notes(spec.get("run", 0))
         self.views = Views(self.recipe, Registry(spec["plugins"]), splits_of(self.source))
 
-    def __call__(self, order: tuple[str, str, tuple[int, ...], str | None, str | None]) -> Made:
+    def __call__(self, order: tuple[str, str, tuple[int, ...], str | None, str | None]) -> Done:
         label, sample, copies, split, group = order
         unit = Unit(label, sample, copies[0], copies[-1] + 1, split, group)
         try:
@@ -68,22 +68,24 @@ class Maker:
             return _aside(error.kind, error.detail)
         given = hashlib.sha256(data).hexdigest()
         parents = [{"key": told(sample), "sha256": given, "role": "source"}]
-        records, outputs = [], []
+        records: list[bytes] = []
+        size = 0
         try:
             for finished in self._finish(unit, copies, opened, data):
                 for made, record in finished:
                     digest = given if made is data else hashlib.sha256(made).hexdigest()
                     record |= {"size": len(made), "sha256": digest, "parents": parents}
                     self.sink.put(record["path"], made)
-                    outputs.append((record["path"], len(made)))
-                    records.append(to_json(record).decode())
+                    size += len(made)
+                    records.append(to_json(record))
+            self.notes.append(records)
         except ImageError as error:
             return _aside(error.kind, error.detail)
         except (SurroundingsError, OSError):
             raise
         except Exception as error:
             return _aside("chain failed", f"{type(error).__name__}: {error}")
-        return Made(records, outputs, sum(size for _, size in outputs), opened.notes)
+        return Done(len(records), size, opened.notes)
 
     def _finish(
         self, unit: Unit, copies: tuple[int, ...], opened: Opened, data: bytes
@@ -112,5 +114,5 @@ def _keep_memory() -> None:
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def _aside(kind: str, detail: str) -> Made:
-    return Made([], [], 0, (), kind, detail)
+def _aside(kind: str, detail: str) -> Done:
+    return Done(0, 0, (), kind, detail)

@@ -33,7 +33,8 @@ class Lost(NamedTuple):
 class Executor(Protocol):
     """Yields (item, result) for every item, in any order; an item may run twice, its work must bear that.
 
-    The result is what the callable returned, or `Lost`. Whatever the callable raises stops the run.
+    The result is what the callable returned, or `Lost`. Whatever the callable raises stops the run. One that has
+    something to tell in `run.json` has a method `facts`, which is called after a run and returns what to add there.
     """
 
     def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]: ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import errno
 import json
-import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from augflow.errors import ImageError, SinkError, SourceError, nearest
 from augflow.ledger import ledger
-from augflow.sink import open_sink
-from augflow.sink.folder import LEDGER, RUN, FolderSink, is_inside
+from augflow.sink import Sink, open_sink
+from augflow.sink.folder import LEDGER, RUN, is_inside
 from augflow.source import BUILT_IN, MOST_PIXELS, Source, open_source
+from augflow.store import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ class Dataset:
     """What augflow made below a sink's root; each part is read when it is first asked for.
 
     Args:
-        sink: settings; its kind is `folder`.
+        sink: settings.
 
     Raises:
         SinkError: there is nothing of augflow's.
@@ -67,14 +67,13 @@ class Dataset:
     """
 
     def __init__(self, sink: Mapping[str, Any]) -> None:
-        opened = open_sink(sink)
-        if not isinstance(opened, FolderSink):
-            raise SinkError(f"sink.kind: a data set is read from a sink of the kind folder, not {sink.get('kind')}.")
-        self.root = opened.root
-        self.unfinished = opened.workshop.exists()
+        self.settings = dict(sink)
+        self.sink = open_sink(sink)
+        self.root = self.sink.desk
+        self.unfinished = self.sink.workshop.exists()
         if not (self.unfinished or (self.root / LEDGER).exists() or (self.root / RUN).exists()):
             what = "holds no data set of augflow's" if self.root.is_dir() else "is no folder"
-            raise SinkError(f"sink.root: {self.root.absolute()} {what}. Name the folder that `augflow run` wrote to.")
+            raise SinkError(f"sink.root: {self.sink.name} {what}. Name the folder that `augflow run` wrote to.")
 
     @cached_property
     def account(self) -> dict[str, Any]:
@@ -96,12 +95,15 @@ class Dataset:
         """The source that the run names, as far as a data set, which may be another's, may choose one.
 
         Raises:
-            SourceError: it is of a kind that is not built in, or lets larger images in than any that nobody allowed.
+            SourceError: it is of a kind that is not built in, lies in a store, which credentials
+                would be shown to, or lets larger images in than any that nobody allowed.
         """
         settings = dict(self.account["source"])
         say = "If you trust that, say so: source=… source.root=…"
         if str(settings.get("kind", "folder")) not in BUILT_IN:
             raise SourceError(f"{RUN} names a source of the kind {settings['kind']!r}, which is a plugin's. {say}")
+        if place := next((place for place in settings.values() if is_url(place)), ""):
+            raise SourceError(f"{RUN} names a source in a store, {place}. {say}")
         most = settings.get("max_pixels", 0)
         if not isinstance(most, int) or most > MOST_PIXELS:
             raise SourceError(
@@ -243,7 +245,7 @@ def find(dataset: Dataset, what: str) -> str:
     place = bisect.bisect(known, what)
     near = known if len(known) < _FEW else known[max(0, place - 100) : place + 100]
     raise SinkError(
-        f"No record in {dataset.root.absolute()} is called '{what}'.{nearest(below, near)} Name an output's key, six "
+        f"No record in {dataset.sink.name} is called '{what}'.{nearest(below, near)} Name an output's key, six "
         "digits of it at least, or its path; or `all`."
     )
 
@@ -256,43 +258,16 @@ def _below(root: Path, what: str) -> str:
     return what
 
 
-@contextmanager
-def open_output(file: Path) -> Iterator[tuple[int, int]]:
-    """Open a regular file, following no link; give its descriptor and size.
+def read_output(sink: Sink, path: str, size: int) -> bytes:
+    """Read an output, `size` bytes long as its record says.
 
     Raises:
-        ImageError: it is `missing`, `not a file` or `unreadable`.
+        ImageError: it is `missing`, `not a file`, `unreadable` or `changed`.
     """
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise ImageError("missing", "it has a record and is not there") from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ImageError("not a file", "a link") from None
-        raise ImageError("unreadable", error.strerror or str(error)) from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("not a file", "neither a regular file nor a folder")
-        yield descriptor, status.st_size
-    except OSError as error:
-        raise ImageError("unreadable", error.strerror or str(error)) from error
-    finally:
-        os.close(descriptor)
-
-
-def read_output(file: Path, size: int) -> bytes:
-    """Read a file of a data set, `size` bytes long as its record says.
-
-    Raises:
-        ImageError: as `open_output`; or `changed`.
-    """
-    with open_output(file) as (descriptor, found):
+    with sink.opened(path) as (file, found):
         if found != size:
             raise ImageError("changed", f"{found} bytes, and its record says {size}")
-        with open(descriptor, "rb", closefd=False) as opened:
-            return opened.read()
+        return file.read()
 
 
 _WRITTEN_OUT = re.compile(rb"\\x([89a-f][0-9a-f])")

@@ -1,16 +1,20 @@
-"""What a run writes down while it is on: outputs that it begins, and the record of each that it made."""
+"""What is written down while a run is on: the driver tells what it begins, each worker the records of what it made."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from augflow.sink.folder import is_inside
 from augflow.sink.whole import write_all
+
+_FILE = re.compile(r"(begun|records)\.([0-9]{1,9})\.(?:.*\.)?jsonl", re.DOTALL)
 
 
 class Entry(NamedTuple):
@@ -22,95 +26,119 @@ class Entry(NamedTuple):
     """Key and sha256 of each."""
 
 
-class Journal:
-    """Appends records while a run is on, and tells before an output is written that it will be.
+class Line(NamedTuple):
+    """A record as it stands in a journal: its file, and where in it."""
 
-    Each line is written at once and so outlives its process; it is not brought to disk one by one: after a power cut
-    lines may be torn or lost, and count for nothing. `begun.jsonl` beside it names outputs that were begun, each
-    after so many bytes of records: no earlier record holds for them any more.
+    file: int
+    place: int
+    text: bytes
+
+
+class Journal:
+    """The journal in a workshop: of the run that is on, and of those before it that were killed.
+
+    Runs are numbered, and every file is of one run: `begun.<run>.jsonl` names outputs that the run was about to make,
+    so that no record of an earlier run holds for them any more; `records.<run>.<writer>.jsonl` (see `sink.notes`) has
+    what it made. Lines outlive their process; they are not brought to disk one by one: after a power cut some may be
+    torn or lost, and count for nothing.
+
+    Args:
+        folder: the workshop.
+        keep: is told what is about to be added, with a name for it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._begun = path.with_name("begun.jsonl")
-        self._descriptors: dict[Path, int] = {}
-        self._size = 0
+    def __init__(self, folder: Path, keep: Callable[[str, bytes], None] = lambda name, data: None) -> None:
+        self.folder = folder
+        self._keep = keep
+        self._told = itertools.count()
+        self.run = 0
+        """The number of the run that is on; 0 until the journal is opened."""
+        self._begun = -1
 
-    def begin(self, paths: Sequence[str]) -> None:
-        """Tell that these outputs are about to be written."""
-        self.open()
-        self._write(self._begun, json.dumps([self._size, *paths]).encode() + b"\n")
-
-    def append(self, records: Iterable[str]) -> None:
-        self.open()
-        data = b"".join(record.encode() + b"\n" for record in records)
-        self._write(self.path, data)
-        self._size += len(data)
+    def exists(self) -> bool:
+        """Whether a run is on here, or was killed."""
+        return bool(self._files("begun"))
 
     def open(self) -> None:
-        """Create it where it is not there, and mend it."""
-        if not self._descriptors:
-            self._mend()
-            for path in (self.path, self._begun):
-                self._descriptors[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            self._size = os.fstat(self._descriptors[self.path]).st_size
-            self._write(self._begun, b"\n")  # Ends a line that was torn.
+        """Begin a run: number it, and mend what those before it left."""
+        if not self.run:
+            for _, path in self._files("records"):
+                _mend(path)
+            last = max((run for run, _ in self._files("begun") + self._files("records")), default=0)
+            path = self.folder / f"begun.{last + 1}.jsonl"
+            self._begun = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self.run = last + 1
 
-    def _write(self, path: Path, data: bytes) -> None:
-        write_all(self._descriptors[path], data)
-
-    def _mend(self) -> None:
-        """Cut off a torn last line, lest the next record be joined to it, and blank what is no record."""
-        if not self.path.exists():
-            return
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            whole = 0
-            with open(descriptor, "rb", closefd=False) as file:
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        os.ftruncate(descriptor, whole)
-                    elif line.strip() and _entry(line) is None:
-                        os.pwrite(descriptor, b" " * (len(line) - 1), whole)
-                    whole += len(line)
-        finally:
-            os.close(descriptor)
+    def begin(self, paths: Iterable[str]) -> None:
+        """Tell that these outputs are about to be written."""
+        self.open()
+        line = json.dumps([*paths]).encode() + b"\n"
+        self._keep(f"begun.{self.run}.{next(self._told)}.jsonl", line)
+        write_all(self._begun, line)
 
     def close(self) -> None:
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+        if self._begun >= 0:
+            os.close(self._begun)
+            self._begun = -1
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield every record's line; what is torn or blank is passed over."""
-        yield from (line for _, line in self.placed_lines())
+    def _files(self, kind: str) -> list[tuple[int, Path]]:
+        """Files of a kind, each with the number of its run, in order."""
+        if not self.folder.is_dir():
+            return []
+        found = ((_FILE.fullmatch(name), name) for name in os.listdir(self.folder))
+        return sorted((int(match[2]), self.folder / name) for match, name in found if match and match[1] == kind)
 
-    def placed_lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield every record's line with the place in the file where it begins."""
-        if self.path.exists():
-            place = 0
-            with open(self.path, "rb") as file:
-                for line in file:
-                    if line.endswith(b"\n") and line.strip():
-                        yield place, line
-                    place += len(line)
+    def record_files(self) -> list[Path]:
+        """Files with records; `Line.file` counts them."""
+        return [path for _, path in self._files("records")]
+
+    def lines(self) -> Iterator[Line]:
+        """Yield every record's line, later runs' after earlier; what is torn or blank is passed over."""
+        for file, path in enumerate(self.record_files()):
+            yield from _lines(file, path)
 
     def entries(self) -> Iterator[tuple[str, Entry | None]]:
-        """Yield the path of every output begun, with None; then every record that holds, later ones after earlier."""
+        """Yield the path of every output begun, with None; then every record that holds."""
         begun: dict[str, int] = {}
-        if self._begun.exists():
-            for line in self._begun.read_bytes().splitlines():
+        for run, path in self._files("begun"):
+            for line in path.read_bytes().splitlines():
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    place, *paths = json.loads(line)
-                    begun |= dict.fromkeys(filter(is_inside, paths), int(place))
+                    begun |= dict.fromkeys(filter(is_inside, json.loads(line)), run)
         yield from ((path, None) for path in begun)
-        for place, line in self.placed_lines():
-            found = _entry(line)
-            if found and place >= begun.get(found[0], 0):
-                yield found
+        for file, (run, path) in enumerate(self._files("records")):
+            for record in _lines(file, path):
+                found = _entry(record.text)
+                if found and run >= begun.get(found[0], 0):
+                    yield found
 
-    def outputs(self) -> Iterator[tuple[str, int]]:
-        """Yield path and size of every output recorded."""
-        yield from ((path, entry.size) for path, entry in self.entries() if entry)
+    def made(self) -> set[str]:
+        """Paths of all outputs that were recorded in the run that is on."""
+        files = (path for run, path in self._files("records") if run == self.run)
+        found = (_entry(line.text) for path in files for line in _lines(0, path))
+        return {entry[0] for entry in found if entry}
+
+
+def _lines(file: int, path: Path) -> Iterator[Line]:
+    place = 0
+    with open(path, "rb") as opened:
+        for line in opened:
+            if line.endswith(b"\n") and line.strip():
+                yield Line(file, place, line)
+            place += len(line)
+
+
+def _mend(path: Path) -> None:
+    """Blank what is no record; a torn last line is passed over anyway."""
+    place = 0
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            for line in file:
+                if line.endswith(b"\n") and line.strip() and _entry(line) is None:
+                    os.pwrite(descriptor, b" " * (len(line) - 1), place)
+                place += len(line)
+    finally:
+        os.close(descriptor)
 
 
 def _entry(line: bytes) -> tuple[str, Entry] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import operator
 import os
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT = "1"
 _ROWS = 32_768
+_PLACE = 40
+"""Bits of a place that tell where in its file a line begins; those above tell the file."""
 _LEAST_OF_A_ROW = 32
 """Bytes of a record however well it is packed: its sha256 is like no other's."""
 _MOST_UNFOLDED = 100
@@ -175,7 +178,7 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
     digests = (("recipe_digest", recipe_digest), ("plan_digest", plan_digest))
     with (
         _Records(path, journal, wanted) as records,
-        written(path, _half(path, journal.path.parent)) as file,
+        written(path, _half(path, journal.folder)) as file,
         pq.ParquetWriter(file, columns, compression="zstd") as writer,
     ):
         for table in records.in_order():
@@ -187,8 +190,8 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
 class _Records:
     """The newest record of every output, in the order of paths, whether the journal has it or the ledger before it.
 
-    It holds paths and places: `place` is where in the journal a record's line begins, `size` how long it is; or, below
-    0, its row in the ledger.
+    It holds paths and places: `place` is where in which file of the journal a record's line begins, `size` how long it
+    is; or, below 0, its row in the ledger.
     """
 
     def __init__(self, path: Path, journal: Journal, wanted: set[str] | None) -> None:
@@ -197,11 +200,11 @@ class _Records:
         import pyarrow.parquet as pq
 
         self._ledger = pq.ParquetFile(path) if path.exists() and wanted is not None else None
-        self._journal = os.open(journal.path, os.O_RDONLY | os.O_CLOEXEC) if journal.path.exists() else -1
+        self._files = journal.record_files()
         parts = [_places([])]
-        lines = journal.placed_lines()
+        lines = journal.lines()
         while some := list(itertools.islice(lines, _ROWS)):
-            told = ((record_path(line), place, len(line)) for place, line in some)
+            told = ((record_path(line.text), line.file << _PLACE | line.place, len(line.text)) for line in some)
             parts.append(_places([entry for entry in told if wanted is None or entry[0] in wanted]))
         order = pa.concat_tables(parts).sort_by([("path", "ascending"), ("place", "ascending")]).combine_chunks()
         if len(order) > 1:
@@ -220,8 +223,6 @@ class _Records:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._journal >= 0:
-            os.close(self._journal)
         if self._ledger is not None:
             self._ledger.close()
 
@@ -248,7 +249,14 @@ class _Records:
         import pyarrow as pa
         import pyarrow.json as pj
 
-        lines = [os.pread(self._journal, *at) for at in zip(sizes.tolist(), places.tolist(), strict=True)]
+        lines = [b""] * len(places)
+        order = np.argsort(places)
+        files = (places[order] >> _PLACE).tolist()
+        for file, turns in itertools.groupby(zip(files, order.tolist(), strict=True), operator.itemgetter(0)):
+            with open(self._files[file], "rb", buffering=0) as opened:
+                for _, turn in turns:
+                    place = int(places[turn]) & ((1 << _PLACE) - 1)
+                    lines[turn] = os.pread(opened.fileno(), int(sizes[turn]), place)
         columns = schema()
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
         read = pj.ReadOptions(block_size=1 << 24)

@@ -22,7 +22,8 @@ from augflow.ledger.journal import Entry, Journal
 from augflow.plan.census import Census
 from augflow.plan.plan import Namer, Plan
 from augflow.registry import Registry
-from augflow.sink.folder import LEDGER, FolderSink
+from augflow.sink import Sink
+from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, splits_of, told
 
 T = TypeVar("T")
@@ -48,20 +49,20 @@ def asked_of(plan: Plan, namer: Namer) -> set[str]:
 
 
 def foresee(
-    plan: Plan, census: Census, source: Source, sink: FolderSink, plugins: Sequence[str] = ()
+    plan: Plan, census: Census, source: Source, sink: Sink, plugins: Sequence[str] = ()
 ) -> tuple[dict[str, Change], list[Aside]] | None:
     """What a run would change in a sink, by class folder, and what it would leave alone; None where nothing is there.
 
     Raises:
         SinkError: the ledger cannot be gone by.
     """
-    sink.refuse_links()
-    journal = Journal(sink.workshop / "journal.jsonl")
-    if not journal.path.exists() and not (sink.root / LEDGER).exists():
+    sink.demand_safe()
+    journal = Journal(sink.workshop)
+    if not journal.exists() and not (sink.desk / LEDGER).exists():
         return None
     from augflow.engine.chain import Chain  # It brings what makes pixels, which a plan alone can do without.
 
-    ledger.demand_sound(sink.root / LEDGER)
+    ledger.demand_sound(sink.desk / LEDGER)
     registry = Registry(plugins)
     digests = {name: Chain(name, steps, registry).digest for name, steps in plan.recipe.chains.items()}
     asked = asked_of(plan, Namer(plan.recipe, digests, splits_of(source)))
@@ -77,10 +78,10 @@ class Stock:
         thorough: hash every output; what differs from its record, and what lies where an output shall, is made over.
     """
 
-    def __init__(self, sink: FolderSink, journal: Journal, thorough: bool = False) -> None:
+    def __init__(self, sink: Sink, journal: Journal, thorough: bool = False) -> None:
         self.sink = sink
         self.thorough = thorough
-        self.entries: dict[str, Entry | None] = dict(ledger.entries(sink.root / LEDGER))
+        self.entries: dict[str, Entry | None] = dict(ledger.entries(sink.desk / LEDGER))
         journalled = dict(journal.entries())
         self.entries |= journalled
         self._recent = journalled.keys()
@@ -143,7 +144,7 @@ class Stock:
         """Tell the edited from the sound by content."""
 
         def differs(path: str) -> tuple[str, bool]:
-            with open(self.sink.root / path, "rb") as file:
+            with self.sink.opened(path) as (file, _):
                 return path, hashlib.file_digest(file, "sha256").digest() != self._entry(path).sha256
 
         fresh = [path for path in paths if path not in self._hashed]

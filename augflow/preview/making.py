@@ -1,18 +1,14 @@
-"""A few outputs, made by what a run makes them with, into a folder that is gone afterwards."""
+"""A few outputs, made by what a run makes them with, and kept in memory."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from augflow.engine.work import Maker
 from augflow.plan.plan import Unit
 from augflow.recipe.recipe import Recipe
-from augflow.sink import open_sink
 
 
 class Output(NamedTuple):
@@ -23,26 +19,33 @@ class Output(NamedTuple):
 
 
 class Bench:
-    """Makes outputs one sample at a time; begun and ended by `bench`."""
+    """Makes outputs one sample at a time; each is byte for byte what a run would make."""
 
-    def __init__(self, maker: Maker, folder: Path) -> None:
-        self.maker = maker
-        self._folder = folder
-        self.max_pixels = maker.source.max_pixels
+    def __init__(self, recipe: Recipe, source: Mapping[str, Any], plugins: Sequence[str]) -> None:
+        self._shelf = _Shelf()
+        self.maker = Maker({"recipe": recipe.as_json(), "source": source, "plugins": list(plugins)}, self._shelf)
+        self.max_pixels = self.maker.source.max_pixels
 
     def make(self, unit: Unit, copies: Sequence[int]) -> tuple[list[Output], str, str]:
         """Make copies of a sample; return them, or none and why the sample is set aside (kind, detail)."""
-        made = self.maker((unit.label, unit.key, tuple(copies), unit.split, unit.group))
-        records = [json.loads(line) for line in made.records]
-        outputs = [Output(record, (self._folder / record["path"]).read_bytes()) for record in records]
-        return outputs, made.kind, made.detail
+        self._shelf.files, self._shelf.records = {}, []
+        done = self.maker((unit.label, unit.key, tuple(copies), unit.split, unit.group))
+        outputs = [Output(record, self._shelf.files[record["path"]]) for record in map(json.loads, self._shelf.records)]
+        return outputs, done.kind, done.detail
 
 
-@contextlib.contextmanager
-def bench(recipe: Recipe, source: Mapping[str, Any], plugins: Sequence[str]) -> Iterator[Bench]:
-    """Set up a bench; what it makes is byte for byte what a run would."""
-    with tempfile.TemporaryDirectory(prefix="augflow-preview-") as folder:
-        sink = {"kind": "folder", "root": folder}
-        with open_sink(sink).held():
-            spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(plugins)}
-            yield Bench(Maker(spec), Path(folder))
+class _Shelf:
+    """A sink of one sample's outputs."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.records: list[bytes] = []
+
+    def put(self, path: str, data: bytes) -> None:
+        self.files[path] = data
+
+    def notes(self, run: int) -> _Shelf:
+        return self
+
+    def append(self, records: Sequence[bytes]) -> None:
+        self.records += records

@@ -128,7 +128,7 @@ def _output(dataset: Dataset, record: Record) -> tuple[Picture | None, str]:
     try:
         if not is_inside(record["path"]):
             raise ImageError("failed", "its path leads out of the data set")
-        data = read_output(dataset.root / record["path"], record["size"])
+        data = read_output(dataset.sink, record["path"], record["size"])
         if hashlib.sha256(data).hexdigest() != record["sha256"]:
             fault = "changed: not the bytes of its record"
         return read(data, SIDE, record["height"] * record["width"]), fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -69,7 +69,7 @@ class Report:
 
     def _open_source(self, source: Mapping[str, Any] | None) -> Source | None:
         try:
-            return open_source(source or self.dataset.account["source"])
+            return open_source(source or self.dataset.source)
         except (SourceError, TypeError) as error:
             if source:
                 raise
@@ -87,7 +87,7 @@ class Report:
         return page(
             "report.html.j2",
             "report.js",
-            name=told(self.dataset.root.absolute().name),
+            name=told(PurePath(self.dataset.sink.name).name),
             version=__version__,
             summary=self.summary,
             most=max((max(line.before, line.after, line.target) for line in self.summary.classes), default=1) or 1,
@@ -125,7 +125,7 @@ class Report:
             "fault": one.fault,
             "parents": one.parents,
             "fired": draws.fired(record["steps"]),
-            "replay": replay(record["key"], told(str(self.dataset.root)), self._moved, self._plugins),
+            "replay": replay(record["key"], told(self.dataset.settings["root"]), self._moved, self._plugins),
             "file": quote(record["path"], errors="backslashreplace") if self._linked else None,
         }
 

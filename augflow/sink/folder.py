@@ -12,11 +12,14 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
 
-from augflow.errors import SinkError, SurroundingsError
-from augflow.sink.whole import NEW, write_all
+from augflow.errors import ImageError, SinkError, SurroundingsError
+from augflow.sink import Found
+from augflow.sink.notes import Notes, writer
+from augflow.sink.whole import NEW, settle_all, write_all
 
 WORKSHOP = ".augflow"
 LEDGER = "ledger.parquet"
@@ -53,19 +56,19 @@ class FolderSink:
         self._half = os.path.join(self.workshop, "half", "")
         self._joined = -1
 
+    @property
+    def name(self) -> str:
+        return str(self.root.absolute())
+
+    @property
+    def desk(self) -> Path:
+        return self.root
+
     @contextlib.contextmanager
     def held(self, force: bool = False) -> Iterator[None]:
-        """Make the root and the workshop and hold them for this run alone; the lock goes with its process.
-
-        Args:
-            force: go on where the ledger is lost and `run.json` alone tells the root for ours.
-
-        Raises:
-            SinkError: the root holds files, and no ledger or journal that tells them for ours.
-            SurroundingsError: it cannot be written, or another run holds it.
-        """
+        """Make the root and the workshop and hold them for this run alone; the lock goes with its process."""
         self._refuse_strangers(force)
-        self.refuse_links()
+        self.demand_safe()
         try:
             (self.workshop / "half").mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.workshop / "lock", _OURS, 0o644)
@@ -118,11 +121,9 @@ class FolderSink:
         if self._joined >= 0:
             os.close(self._joined)
 
-    def refuse_links(self) -> None:
-        """Refuse a sink whose own files are links or no files: it may come from others, and nothing outside is touched.
-
-        Raises:
-            SinkError: one of them is.
+    def demand_safe(self) -> None:
+        """Refuse a sink whose own files are links or no files: it may come from others, and nothing outside is
+        touched.
         """
         if self.workshop.is_symlink():
             raise _led_astray(self.workshop)
@@ -157,7 +158,7 @@ class FolderSink:
         if self._joined < 0:
             self._join()
         folder, _, _ = path.rpartition("/")
-        half = f"{self._half}{os.getpid()}"
+        half = f"{self._half}{writer()}"
         descriptor = os.open(half, NEW, 0o666)
         try:
             write_all(descriptor, data)
@@ -168,8 +169,25 @@ class FolderSink:
             self._made.add(folder)
         os.replace(half, f"{self._prefix}{path}")
 
+    def notes(self, run: int) -> Notes:
+        """Where this process writes down the records of what it puts in the run of that number."""
+        return Notes(self.workshop, run)
+
+    def demand_room(self, source: str | None, folders: Iterable[str]) -> None:
+        root = self.root.resolve()
+        if source is not None and root.is_relative_to(Path(source).resolve()):
+            raise SinkError(f"sink.root: {root} lies in the source, which is only read. Choose a folder outside.")
+        for path in folders:
+            if (root / path).exists() and not (root / path).is_dir():
+                raise SinkError(f"sink.root: {root / path} is a file, where the folder of a class shall be.")
+
+    def keep(self, name: str, data: bytes) -> None:
+        """The workshop lies where the sink is."""
+
+    def collect(self) -> None:
+        """Workers write to the workshop itself."""
+
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield path and size of everything in the class folders; -1 where it is no regular file."""
         if not self.root.is_dir():
             return
         for folder in [*os.scandir(self.root)]:
@@ -190,6 +208,56 @@ class FolderSink:
                 yield from self._sizes(path)
             else:
                 yield path, status.st_size if stat.S_ISREG(status.st_mode) else -1
+
+    def walk(self, folders: Collection[str]) -> Iterator[Found]:
+        yield from self._walk(folders, "")
+
+    def _walk(self, folders: Collection[str], below: str) -> Iterator[Found]:
+        try:
+            entries = list(os.scandir(self.root / below))
+        except OSError as error:
+            yield Found(below or self.name, -1, 0, "unreadable", error.strerror or str(error))
+            return
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            if not entry.is_dir(follow_symlinks=False):
+                if path not in OURS:
+                    yield _found(entry, path)
+            elif path in folders:
+                yield from self._walk(folders, f"{path}/")
+            elif path != WORKSHOP:
+                yield Found(path, -1, 0, "foreign folder", "no output lies in it")
+
+    @contextlib.contextmanager
+    def opened(self, path: str) -> Iterator[tuple[BufferedIOBase, int]]:
+        """Open a regular file, following no link."""
+        try:
+            descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise ImageError("missing", "it has a record and is not there") from None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise ImageError("not a file", "a link") from None
+            raise ImageError("unreadable", error.strerror or str(error)) from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError("not a file", "neither a regular file nor a folder")
+            with open(descriptor, "rb", closefd=False) as file:
+                yield file, status.st_size
+        except OSError as error:
+            raise ImageError("unreadable", error.strerror or str(error)) from error
+        finally:
+            os.close(descriptor)
+
+    def sealed(self) -> float:
+        return os.stat(self.root / LEDGER).st_mtime
+
+    def settle(self) -> None:
+        settle_all(self.root)
+
+    def publish(self) -> None:
+        """The account lies where it belongs already."""
 
     def remove(self, paths: Iterable[str]) -> int:
         """Remove outputs, and folders that are left empty; return how many files there were."""
@@ -221,6 +289,14 @@ class FolderSink:
 def is_inside(path: str) -> bool:
     """Whether a path stays below the folder that it is read from; a ledger may be another's."""
     return bool(path) and "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+def _found(entry: os.DirEntry[str], path: str) -> Found:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return Found(path, -1, 0, "unreadable", error.strerror or str(error))
+    return Found(path, status.st_size if stat.S_ISREG(status.st_mode) else -1, status.st_mtime)
 
 
 def _is_linked_folder(entry: os.DirEntry[str]) -> bool:

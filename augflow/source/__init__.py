@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from augflow.errors import SourceError
 from augflow.kinds import build
+from augflow.store import is_url
 
 
 class Sample(NamedTuple):
@@ -97,8 +98,14 @@ MOST_PIXELS = 100_000_000
 BUILT_IN = {
     "folder": "augflow.source.folder:FolderSource",
     "table": "augflow.source.table:TableSource",
+    "imagefolder": "augflow.source.imagefolder:ImageFolderSource",
+    "webdataset": "augflow.source.webdataset:WebDatasetSource",
+    "parquet": "augflow.source.parquet:ParquetSource",
+    "hf": "augflow.source.hf:HuggingFaceSource",
     "demo": "augflow.source.demo:DemoSource",
 }
+_STORED = {"folder": "augflow.source.stored:StoredFolderSource"}
+"""What these kinds are where their root is a URL."""
 
 
 def splits_of(source: Source) -> Splits | None:
@@ -118,12 +125,13 @@ def decode_timeout(source: Source) -> float:
 
 
 def anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with absolute paths, so that they hold wherever one stands; of a source from a package, as they are."""
+    """Settings with absolute paths, so that they hold wherever one stands; URLs and a package's source as they are."""
     if settings.get("kind", "folder") not in BUILT_IN:
         return dict(settings)
-    paths = {key: settings[key] for key in ("root", "table") if isinstance(settings.get(key), str)}
+    paths = {key: settings[key] for key in ("root", "table", "classes") if isinstance(settings.get(key), str)}
     # What came out of the environment is told as it was typed.
-    return {**settings, **{key: path if "${" in path else os.path.abspath(path) for key, path in paths.items()}}
+    fixed = {key: path if "${" in path or is_url(path) else os.path.abspath(path) for key, path in paths.items()}
+    return {**settings, **fixed}
 
 
 def open_source(settings: Mapping[str, Any]) -> Source:
@@ -132,7 +140,8 @@ def open_source(settings: Mapping[str, Any]) -> Source:
     Raises:
         SourceError: no such kind, wrong arguments, or nothing there.
     """
-    opened: Source = build("source", settings, BUILT_IN, SourceError)
+    kinds = {**BUILT_IN, **_STORED} if is_url(settings.get("root")) else BUILT_IN
+    opened: Source = build("source", settings, kinds, SourceError)
     if opened.max_pixels < 1:
         raise SourceError(f"source.max_pixels: {opened.max_pixels} leaves no image; it is a whole number above 0.")
     if not 0 < decode_timeout(opened) < 1e6:

@@ -27,7 +27,7 @@ def read_file(path: Path, max_pixels: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ImageError("not a file", "neither a regular file nor a folder")
-            if status.st_size > max_pixels * 8 + 1_000_000:
+            if status.st_size > most_bytes(max_pixels):
                 raise ImageError("too large", f"{status.st_size} bytes")
             data = file.read()
             after = os.fstat(file.fileno())
@@ -38,6 +38,11 @@ def read_file(path: Path, max_pixels: int) -> bytes:
         raise ImageError("unreadable", error.strerror or str(error)) from error
     except MemoryError as error:
         raise ImageError("too little memory", "reading it takes more than there is") from error
+
+
+def most_bytes(max_pixels: int) -> int:
+    """How many bytes a file may take that holds an image of so many pixels."""
+    return max_pixels * 8 + 1_000_000
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

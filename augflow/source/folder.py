@@ -8,13 +8,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from augflow.errors import SourceError, nearest
-from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample, Splits
-from augflow.source.files import grouping, read_file, read_splits
-
-SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .mpo".split())
-SPLITS = frozenset("train val valid validation dev test".split())
-_DEBRIS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "ehthumbs.db"})
+from augflow.errors import SourceError
+from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample
+from augflow.source.files import grouping, read_file
+from augflow.source.layout import lay_out, noted, sample_at
 
 _Place = tuple[int, int]
 
@@ -52,20 +49,8 @@ class FolderSource:
         self._group = None if group_by is None else grouping(group_by)
         if not self.root.is_dir():
             raise SourceError(f"source.root: there is no folder {self.root.absolute()}.")
-        tops = self._folders("")
-        if not tops:
-            raise SourceError(
-                f"source.root: {self.root.absolute()} holds no folders. Each class is a folder of images below it."
-            )
-        self.splits: Splits | None = None
-        self._classes: dict[str | None, list[str]] = {None: tops}
-        below = {top: self._folders(top) for top in tops} if all(top.lower() in SPLITS for top in tops) else {}
-        if below and all(below.values()):
-            self.splits = read_splits(self._choose(split, tops), others)
-            self._classes = dict(below.items())
-        elif split is not None or others != "omit":
-            asked = f"split={split}" if split is not None else f"others={others}"
-            raise SourceError(f"source.{asked}: {self.root.absolute()} has no splits: {self._why_not(tops, below)}.")
+        self._layout = lay_out(self.root.absolute(), self._folders, split, others)
+        self.splits = self._layout.splits
 
     def _folders(self, below: str) -> list[str]:
         try:
@@ -74,32 +59,13 @@ class FolderSource:
             raise SourceError(f"source.root: {error.strerror}: {(self.root / below).absolute()}.") from None
         return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
 
-    def _choose(self, split: str | None, tops: list[str]) -> str:
-        if split is None:
-            split = next((top for top in tops if top.lower() == "train"), None)
-        if split is None:
-            raise SourceError(f"source.split: {self.root.absolute()} has no train, only {', '.join(tops)}. Name one.")
-        if split not in tops:
-            raise SourceError(
-                f"source.split: {self.root.absolute()} has no split '{split}'.{nearest(str(split), tops)} "
-                f"There are {', '.join(tops)}."
-            )
-        return split
-
-    def _why_not(self, tops: list[str], below: dict[str, list[str]]) -> str:
-        empty = next((top for top in tops if not below.get(top, True)), None)
-        if empty is not None:
-            return f"'{empty}' holds no class folders"
-        stranger = next(top for top in tops if top.lower() not in SPLITS)
-        return f"its folder '{stranger}' is not called {', '.join(sorted(SPLITS))}"
-
     def labels(self) -> list[str]:
-        return list(self._classes[self.splits.chosen if self.splits else None])
+        return self._layout.labels
 
     def scan(self) -> Iterator[Sample | Aside | Noted]:
         yield from self._beside("")
-        for split, labels in self._classes.items():
-            left_out = self.splits is not None and split != self.splits.chosen and not self.splits.passes(split)
+        for split, labels in self._layout.classes.items():
+            left_out = self._layout.leaves_out(split)
             top = "" if split is None else f"{split}/"
             if top and not left_out:
                 yield from self._beside(top)
@@ -111,8 +77,8 @@ class FolderSource:
     def _beside(self, top: str) -> Iterator[Aside | Noted]:
         for entry in os.scandir(self.root / top):
             key = f"{top}{entry.name}"
-            if noted := _noted(entry.name):
-                yield Noted(key, noted)
+            if what := noted(entry.name):
+                yield Noted(key, what)
             elif not _is_folder(entry):
                 yield _fault(entry, key) or Aside(key, "outside a class", "it lies beside the class folders")
 
@@ -124,14 +90,8 @@ class FolderSource:
             key, entry = item
             if fault := _fault(entry, key):
                 yield fault
-            elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
-                yield Aside(key, "not an image", "its ending is none of an image's")
-            elif self._group is None:
-                yield Sample(label, key, split)
-            elif group := self._group(key):
-                yield Sample(label, key, split, group)
             else:
-                yield Aside(key, "no group", "source.group_by finds no group in its key")
+                yield sample_at(key, label, split, self._group)
 
     def _walk(self, top: str) -> Iterator[tuple[str, os.DirEntry[str]] | Aside | Noted]:
         """Every file below a class folder. Links to folders come last, by name, so that the disk's order has no say."""
@@ -157,8 +117,8 @@ class FolderSource:
             seen.add(here)
             for entry in entries:
                 key = f"{folder}/{entry.name}"
-                if noted := _noted(entry.name):
-                    yield Noted(key, noted)
+                if what := noted(entry.name):
+                    yield Noted(key, what)
                 elif not _is_folder(entry):
                     yield key, entry
                 elif entry.is_symlink():
@@ -176,13 +136,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # A link that leads to itself.
         return False
-
-
-def _noted(name: str) -> str:
-    """What a file or folder is that is passed over, or nothing."""
-    if name in _DEBRIS:
-        return "system file"
-    return "hidden" if name.startswith(".") else ""
 
 
 def _fault(entry: os.DirEntry[str], key: str) -> Aside | None:

@@ -120,7 +120,7 @@ def _json_keys(file: Path) -> list[str]:
 
 def _json_rows(file: Path, wanted: Sequence[str]) -> Iterator[Row]:
     for line, value in _objects(file):
-        yield line, value if isinstance(value, Torn) else _values([value.get(name) for name in wanted])
+        yield line, value if isinstance(value, Torn) else texts([value.get(name) for name in wanted])
 
 
 def _objects(file: Path) -> Iterator[tuple[int, dict[str, Any] | Torn]]:
@@ -156,26 +156,26 @@ def _parquet_rows(file: Path, wanted: Sequence[str]) -> Iterator[Row]:
             for batch in opened.iter_batches(batch_size=_BATCH, columns=list(wanted)):
                 for values in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
                     number += 1
-                    yield number, _values(values)
+                    yield number, texts(values)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from None
 
 
-def _values(values: Sequence[Any]) -> tuple[str, ...] | Torn:
+def texts(values: Sequence[Any]) -> tuple[str, ...] | Torn:
     """Values as text: whole numbers as they are written, nothing where there is none."""
-    texts = []
+    found = []
     for value in values:
         if isinstance(value, str):
-            texts.append(value)
+            found.append(value)
         elif value is None or value != value:
-            texts.append("")
+            found.append("")
         elif isinstance(value, bool | int | float):
-            texts.append(json.dumps(value))
+            found.append(json.dumps(value))
         elif isinstance(value, bytes):
-            texts.append(value.decode("utf-8", "surrogateescape"))
+            found.append(value.decode("utf-8", "surrogateescape"))
         else:
             return Torn(f"a value is no text but a {type(value).__name__}")
-    return tuple(texts)
+    return tuple(found)
 
 
 _SEPARATED = {".csv": ",", ".tsv": "\t", ".tab": "\t"}

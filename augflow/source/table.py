@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from array import array
@@ -16,16 +15,8 @@ import numpy as np
 from augflow.errors import SourceError, nearest
 from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
+from augflow.source.listed import Listed, is_weight, why_no_weight
 from augflow.source.rows import Torn, columns, rows
-
-
-class _Listed(NamedTuple):
-    """What a row says of a path."""
-
-    label: str
-    split: str
-    group: str
-    weight: str
 
 
 class _Survey(NamedTuple):
@@ -155,7 +146,7 @@ class TableSource:
 
     def scan(self) -> Iterator[Sample | Aside]:
         twice = self._survey.twice
-        again: dict[str, list[_Listed]] = {}
+        again: dict[str, list[Listed]] = {}
         for item in self._rows():
             if isinstance(item, Aside):
                 yield item
@@ -165,7 +156,7 @@ class TableSource:
                 yield self._sample(*item)
         yield from self._settle(again)
 
-    def _settle(self, again: dict[str, list[_Listed]]) -> Iterator[Sample | Aside]:
+    def _settle(self, again: dict[str, list[Listed]]) -> Iterator[Sample | Aside]:
         """Say what becomes of the paths that are listed more than once."""
         straddling = [key for key, listed in again.items() if len({one.split for one in listed}) > 1]
         if straddling:
@@ -183,11 +174,11 @@ class TableSource:
                 if len(listed) > 1 and not self._is_left_out(listed[0]):
                     yield Aside(key, "duplicate row", f"it is listed {len(listed)} times, and counted once")
 
-    def _is_left_out(self, listed: _Listed) -> bool:
+    def _is_left_out(self, listed: Listed) -> bool:
         split = listed.split
         return bool(split) and split != self.splits.chosen and not self.splits.passes(split)
 
-    def _sample(self, key: str, listed: _Listed) -> Sample | Aside:
+    def _sample(self, key: str, listed: Listed) -> Sample | Aside:
         group = self._group(key) if self._group else listed.group or None
         if not self._is_left_out(listed):
             try:
@@ -201,7 +192,7 @@ class TableSource:
                 return Aside(key, "no group", "source.group_by finds no group in its key")
         return Sample(listed.label, key, listed.split or None, group, float(listed.weight or 1))
 
-    def _rows(self) -> Iterator[tuple[str, _Listed] | Aside]:
+    def _rows(self) -> Iterator[tuple[str, Listed] | Aside]:
         """Every row as key and what it says, or why it is of no use."""
         wanted = [name for name in self._columns.values() if name]
         places = {what: wanted.index(name) for what, name in self._columns.items() if name}
@@ -215,7 +206,7 @@ class TableSource:
                 yield Aside(self._row(number), "no path", f"its column '{self._names['path']}' is empty")
                 continue
             key = self._key(path)
-            listed = _Listed(
+            listed = Listed(
                 label,
                 "" if split is None else values[split],
                 "" if group is None else values[group],
@@ -237,16 +228,13 @@ class TableSource:
             return next((path[len(top) :] for top in self._tops if path.startswith(top)), path)
         return os.path.normpath(path) if path[0] == "." or "/." in path or "//" in path or path[-1] == "/" else path
 
-    def _fault(self, key: str, listed: _Listed) -> tuple[str, str] | None:
+    def _fault(self, key: str, listed: Listed) -> tuple[str, str] | None:
         if "\0" in key or not is_text(key):
             return "unfit path", "no file can be called so"
         if key[0] in "./" and not self.outside and (key[0] == "/" or key == ".." or key[:3] == "../"):
             return "outside the root", "source.outside=true allows it"
-        if listed.weight and not _is_weight(listed.weight):
-            return (
-                "unfit weight",
-                f"{listed.weight!r} is neither 0 nor a number from {1 / _HEAVIEST:g} to {_HEAVIEST:g}",
-            )
+        if listed.weight and not is_weight(listed.weight):
+            return "unfit weight", why_no_weight(listed.weight)
         if (listed.label, listed.split) in self._fit:
             return None
         for what, value in (("label", listed.label), ("split", listed.split)):
@@ -257,14 +245,3 @@ class TableSource:
                 return f"unfit {what}", f"{value!r} {why}, and it names a folder"
         self._fit.add((listed.label, listed.split))
         return None
-
-
-_HEAVIEST = 1e9
-
-
-def _is_weight(text: str) -> bool:
-    try:
-        weight = float(text)
-    except ValueError:
-        return False
-    return math.isfinite(weight) and (weight == 0 or 1 / _HEAVIEST <= weight <= _HEAVIEST)

@@ -32,6 +32,7 @@ from augflow.recipe.recipe import Recipe
 from augflow.recipe.written import as_yaml
 from augflow.registry import Registry
 from augflow.sink.whole import written
+from augflow.store import is_url
 from augflow.verbs.progress import counting
 from augflow.verbs.telling import console, printable, size
 from augflow.verbs.words import take_plugins
@@ -113,6 +114,10 @@ def _data_set(words: Sequence[str], flags: Mapping[str, Any]) -> int:
     if flags["file"] == "-":
         sys.stdout.writelines(describe(dataset, digest, flags["to"]))
         return 0
+    if is_url(dataset.sink.name) and not flags["file"]:
+        raise RecipeError(
+            f"{dataset.sink.name} is no folder of this machine. Say where to: --file {FILES[flags['to']]}"
+        )
     own = dataset.root / FILES[flags["to"]]
     file = Path(flags["file"]) if flags["file"] else own
     if file.resolve() != own.resolve() and file.resolve().is_relative_to(own.resolve().parent):

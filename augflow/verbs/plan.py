@@ -9,8 +9,8 @@ cannot be used.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augflow.ledger.stock import Change, foresee
@@ -57,7 +57,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     plan = Plan(recipe, census)
     sink = dict(settings.sink)
     if settings.job and "root" in sink:
-        sink["root"] = str(Path(sink["root"]) / settings.job)
+        sink["root"] = os.path.join(sink["root"], settings.job)
     foreseen = foresee(plan, census, source, open_sink(sink), settings.plugins)
     if wants_json(flags):
         tell_json({**_as_json(plan, survey), "notes": found.notes, **_changes(foreseen)})

@@ -51,12 +51,11 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
 
     from augflow.preview.contact import contact
     from augflow.preview.extremes import extremes
-    from augflow.preview.making import bench
+    from augflow.preview.making import Bench
     from augflow.preview.steps import step_by_step
 
     make = step_by_step if flags["step_by_step"] else extremes if flags["extremes"] else contact
-    with bench(recipe, settings.source, settings.plugins) as made_by:
-        sheet = make(plan, made_by)
+    sheet = make(plan, Bench(recipe, settings.source, settings.plugins))
     if to:
         _write(sheet, kind, to)
         console().print(Text(f"Written to {printable(str(to))}. Nothing was written to the sink."))

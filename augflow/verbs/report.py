@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from augflow.errors import RecipeError, SurroundingsError
+from augflow.store import is_url
 from augflow.verbs.progress import counting
 from augflow.verbs.telling import console, printable, size
 
@@ -36,6 +37,8 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     from augflow.report.report import Report, write
     from augflow.sink.folder import REPORT
 
+    if is_url(settings.sink["root"]) and not flags["to"]:
+        raise RecipeError(f"{settings.sink['root']} is no folder of this machine. Say where to: --to {REPORT}")
     own = Path(settings.sink["root"]) / REPORT
     to = Path(flags["to"]) if flags["to"] else own
     linked = to.resolve().parent == own.resolve().parent

@@ -10,6 +10,7 @@ most; `--no-audit` leaves it out, and `augflow audit` looks thoroughly.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 import time
@@ -75,7 +76,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
         files = _demand_locked(settings, flags["locked"], recipe, registry)
     sink = dict(settings.sink)
     if settings.job and "root" in sink:
-        sink["root"] = str(Path(sink["root"]) / settings.job)
+        sink["root"] = os.path.join(sink["root"], settings.job)
     with RunProgress() as watch:
         outcome = run(
             recipe,

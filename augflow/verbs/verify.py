@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "--format": ("text", "text or json"),
-    "--fast": (False, "compare files by size alone; leave sources out"),
+    "--fast": (
+        False,
+        "compare files by size, and by their bytes where they are newer than the ledger; leave sources out",
+    ),
     "--no-sources": (False, "leave sources out"),
     "--signature": ("", "a public key: prove that its owner signed the data set; or a file that is named"),
 }

@@ -104,7 +104,7 @@ def preview(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from augflow.plan.census import take_census
     from augflow.plan.plan import Plan
     from augflow.preview.contact import contact
-    from augflow.preview.making import bench
+    from augflow.preview.making import Bench
     from augflow.recipe.reader import read_recipe
     from augflow.registry import Registry
     from augflow.report.page import page
@@ -112,8 +112,7 @@ def preview(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     source = {"kind": "folder", "root": str(hostile)}
     recipe = read_recipe(RECIPE, Registry())
-    with bench(recipe, source, []) as made_by:
-        sheet = contact(Plan(recipe, take_census(open_source(source))), made_by)
+    sheet = contact(Plan(recipe, take_census(open_source(source))), Bench(recipe, source, []))
     file = tmp_path_factory.mktemp("preview") / "preview.html"
     file.write_text(page("preview.html.j2", sheet=sheet, version="0"), encoding="utf-8")
     return file

@@ -16,6 +16,7 @@ import pytest
 from augflow.errors import AugflowError, PluginError, SurroundingsError
 from augflow.executor import Lost, Work, load, open_executor
 from augflow.executor.local import LocalExecutor
+from augflow.testing import ExecutorContract
 
 MODULE = '''
 import os
@@ -64,6 +65,11 @@ class Work:
 '''
 
 Build = Callable[..., Work]
+
+
+class TestContract(ExecutorContract):
+    def executor(self, **settings: Any) -> LocalExecutor:
+        return LocalExecutor(2, **settings)
 
 
 @pytest.fixture
@@ -348,3 +354,21 @@ def test_an_executor_is_opened_by_its_kind() -> None:
 
 def test_an_entry_is_imported_by_its_name() -> None:
     assert load("os.path:join") is os.path.join
+
+
+@pytest.mark.parametrize(("begun", "traced"), [(False, False), (True, True)])
+def test_a_worker_whose_driver_was_killed_before_it_began_says_nothing(begun: bool, traced: bool) -> None:
+    code = (
+        "import os, sys\n"
+        "from multiprocessing import spawn\n"
+        "import augflow.executor.orphans\n"
+        "read, write = os.pipe()\n"
+        "os.close(write)\n"
+        "if sys.argv[1] == 'True':\n"
+        "    raise EOFError\n"
+        "spawn._main(read, os.dup(read))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(begun)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert ("Traceback" in done.stderr) is traced
+    assert traced or not done.stderr

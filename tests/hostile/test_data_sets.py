@@ -91,14 +91,16 @@ def test_a_journal_that_leads_out(verbs: Callable[[], dict[str, int]], evil: Pat
         {"path": "few/x", "size": {}, "sha256": [], "parents": 7},
         [],
     ]
-    (evil / ".augflow/journal.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
-    begun = '[0, "../victim/two"]\n["x", "few/y"]\n7\n{"a": 1}\n[0, 5, null]\n'
-    (evil / ".augflow/begun.jsonl").write_text(begun, encoding="utf-8")
+    (evil / ".augflow/records.1.x.jsonl").write_text(
+        "".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8"
+    )
+    begun = '["../victim/two"]\n["x", "few/y"]\n7\n{"a": 1}\n"text"\n[5, null]\n'
+    (evil / ".augflow/begun.1.jsonl").write_text(begun, encoding="utf-8")
     verbs()
 
 
 LINKS = [".augflow", ".augflow/half", "few", "run.json", "recipe.lock.yaml", "ledger.parquet"]
-FILES = [".augflow/lock", ".augflow/workers", ".augflow/journal.jsonl", ".augflow/begun.jsonl"]
+FILES = [".augflow/lock", ".augflow/workers", ".augflow/records.1.x.jsonl", ".augflow/begun.1.jsonl"]
 
 
 @pytest.mark.parametrize("place", [*LINKS, *FILES])
@@ -115,7 +117,7 @@ def test_links_are_not_followed(
     assert f"{place} is a link" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("place", ["run.json", "ledger.parquet", ".augflow/journal.jsonl", ".augflow/lock"])
+@pytest.mark.parametrize("place", ["run.json", "ledger.parquet", ".augflow/records.1.x.jsonl", ".augflow/lock"])
 def test_pipes_are_not_waited_for(place: str, verbs: Callable[[], dict[str, int]], evil: Path) -> None:
     (evil / place).parent.mkdir(exist_ok=True)
     (evil / place).unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from augflow.ledger.ledger import seal
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import run
+from augflow.sink.notes import Notes
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:
@@ -57,8 +58,26 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def lines(numbers: list[int]) -> list[str]:
-    return [json.dumps(record(number), separators=(",", ":")) for number in numbers]
+def line(number: int, **changes: Any) -> bytes:
+    return json.dumps(record(number, **changes), separators=(",", ":")).encode()
+
+
+def lines(numbers: list[int]) -> list[bytes]:
+    return [line(number) for number in numbers]
+
+
+def recorded(folder: Path, *parts: list[bytes]) -> Journal:
+    """A journal of one run with a writer for each part."""
+    journal = Journal(folder)
+    journal.open()
+    journal.close()
+    for part in parts:
+        Notes(folder, journal.run).append(part)
+    return journal
+
+
+def held(journal: Journal) -> list[str]:
+    return [path for path, entry in journal.entries() if entry]
 
 
 def sealed(folder: Path, *parts: list[int]) -> bytes:
@@ -66,9 +85,7 @@ def sealed(folder: Path, *parts: list[int]) -> bytes:
     folder.mkdir()
     wanted = None
     for part in parts:
-        journal = Journal(folder / "journal.jsonl")
-        journal.append(lines(part))
-        journal.close()
+        journal = recorded(folder, lines(part[::2]), lines(part[1::2]))
         if wanted is not None or len(parts) > 1:
             wanted = {record(number)["path"] for number in part} | (wanted or set())
         seal(folder / "ledger.parquet", journal, wanted, "recipe", "plan")
@@ -100,7 +117,7 @@ def test_the_schema_is_as_documented(tmp_path: Path) -> None:
 
 
 def test_an_empty_ledger_has_the_same_schema(tmp_path: Path) -> None:
-    seal(tmp_path / "ledger.parquet", Journal(tmp_path / "none.jsonl"), None, "recipe", "plan")
+    seal(tmp_path / "ledger.parquet", Journal(tmp_path), None, "recipe", "plan")
     sealed(tmp_path / "a", [1])
     empty = ledger.read(tmp_path / "ledger.parquet")
     assert len(empty) == 0
@@ -144,61 +161,79 @@ def test_sealing_takes_little_memory_and_no_pandas(tmp_path: Path) -> None:
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
         "assert 'pandas' not in sys.modules\n"
     )
-    text = "".join(f"{line}\n" for line in lines(list(range(70_000))))
-    (tmp_path / "large.jsonl").write_text(text)
-    (tmp_path / "small.jsonl").write_text("".join(text.splitlines(keepends=True)[:35_000]))
-    files = [str(tmp_path / name) for name in ("small.jsonl", "large.jsonl", "ledger.parquet")]
+    files = [str(tmp_path / name) for name in ("small", "large", "ledger.parquet")]
+    for name, count in zip(files, (35_000, 70_000), strict=False):
+        Path(name).mkdir()
+        recorded(Path(name), lines(list(range(count))))
     said = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
     small, large = map(int, said.stdout.split())
     assert large - small < 80
 
 
-def test_of_two_records_of_one_output_the_later_counts(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    journal.append([json.dumps(record(1, sha256="old"), separators=(",", ":"))])
-    journal.append([json.dumps(record(1, sha256="new"), separators=(",", ":"))])
-    journal.close()
+def test_of_two_records_of_one_output_the_later_runs_counts(tmp_path: Path) -> None:
+    recorded(tmp_path, [line(1, sha256="old")])
+    journal = recorded(tmp_path, [line(1, sha256="new")])
     seal(tmp_path / "ledger.parquet", journal, None, "recipe", "plan")
     assert ledger.read(tmp_path / "ledger.parquet")["sha256"].to_pylist() == ["new"]
+
+
+def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in range(1, 12):
+        journal = recorded(tmp_path, [line(1, sha256=f"{number:02}")])
+    assert journal.run == 11
+    seal(tmp_path / "ledger.parquet", journal, None, "recipe", "plan")
+    assert ledger.read(tmp_path / "ledger.parquet")["sha256"].to_pylist() == ["11"]
+
+
+def test_what_a_later_run_began_has_no_record_of_an_earlier(tmp_path: Path) -> None:
+    recorded(tmp_path, lines([1, 2]))
+    later = Journal(tmp_path)
+    later.begin([record(2)["path"], record(3)["path"]])
+    later.close()
+    assert held(later) == [record(1)["path"]]
+    Notes(tmp_path, later.run).append(lines([2]))
+    assert held(later) == [record(n)["path"] for n in (1, 2)]
+    assert later.made() == {record(2)["path"]}
 
 
 def test_only_what_is_wanted_is_sealed(tmp_path: Path) -> None:
     wanted = [2, 3, 5, 7]
     (tmp_path / "b").mkdir()
-    journal = Journal(tmp_path / "b" / "journal.jsonl")
-    journal.append(lines(list(range(10))))
-    journal.close()
+    journal = recorded(tmp_path / "b", lines(list(range(10))))
     seal(tmp_path / "b" / "ledger.parquet", journal, {record(n)["path"] for n in wanted}, "recipe", "plan")
     assert (tmp_path / "b" / "ledger.parquet").read_bytes() == sealed(tmp_path / "a", wanted)
 
 
 @pytest.mark.parametrize("torn", [1, 2, 40, 700])
-def test_a_torn_last_line_is_passed_over_and_mended(torn: int, tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    journal.append(lines([1, 2, 3]))
-    journal.close()
-    whole = journal.path.read_bytes()
-    journal.path.write_bytes(whole[:-torn])
-    again = Journal(journal.path)
-    assert [path for path, _ in again.outputs()] == [record(n)["path"] for n in (1, 2)]
-    again.append(lines([3, 4]))
-    again.close()
-    assert journal.path.read_bytes() == b"".join(line.encode() + b"\n" for line in lines([1, 2, 3, 4]))
+def test_a_torn_last_line_is_passed_over(torn: int, tmp_path: Path) -> None:
+    journal = recorded(tmp_path, lines([1, 2, 3]))
+    (file,) = journal.record_files()
+    file.write_bytes(file.read_bytes()[:-torn])
+    assert held(Journal(tmp_path)) == [record(n)["path"] for n in (1, 2)]
+    again = recorded(tmp_path, lines([3, 4]))
     seal(tmp_path / "ledger.parquet", again, None, "recipe", "plan")
     assert len(ledger.read(tmp_path / "ledger.parquet")) == 4
 
 
+def test_a_line_of_garbage_is_mended_by_the_next_run(tmp_path: Path) -> None:
+    (file,) = recorded(tmp_path, [*lines([1]), b'{"path": "half of', bytes(40), *lines([2])]).record_files()
+    size = file.stat().st_size
+    seal(tmp_path / "ledger.parquet", recorded(tmp_path), None, "recipe", "plan")
+    assert len(ledger.read(tmp_path / "ledger.parquet")) == 2
+    assert file.stat().st_size == size
+
+
 def test_a_record_is_in_the_file_as_soon_as_it_is_appended(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
+    notes = Notes(tmp_path, 1)
     for number in (1, 2):
-        journal.append(lines([number]))
-        assert len(list(Journal(journal.path).outputs())) == number
-    journal.close()
+        notes.append(lines([number]))
+        assert len(held(Journal(tmp_path))) == number
 
 
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    assert list(journal.outputs()) == []
+    journal = Journal(tmp_path / "none")
+    assert not journal.exists()
+    assert [*journal.entries(), *journal.lines()] == []
     journal.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -210,15 +245,14 @@ def test_names_of_every_kind_are_kept(stem: str, tmp_path: Path) -> None:
     from pydantic_core import to_json
 
     path = f"{stem}/{stem}-000-0123456789abcdef.jpg"
-    encoders: list[Callable[[Any], str]] = [
-        lambda value: json.dumps(value, separators=(",", ":")),
-        lambda value: to_json(value).decode(),
+    encoders: list[Callable[[Any], bytes]] = [
+        lambda value: json.dumps(value, separators=(",", ":")).encode(),
+        to_json,
     ]
     for number, encode in enumerate(encoders):
-        journal = Journal(tmp_path / f"{number}.jsonl")
-        journal.append([encode(record(1, path=path, label=stem))])
-        journal.close()
-        assert [ledger.record_path(line) for line in journal.lines()] == [path]
+        (tmp_path / str(number)).mkdir()
+        journal = recorded(tmp_path / str(number), [encode(record(1, path=path, label=stem))])
+        assert [ledger.record_path(line.text) for line in journal.lines()] == [path]
         seal(tmp_path / "ledger.parquet", journal, {path}, "recipe", "plan")
         (row,) = ledger.read(tmp_path / "ledger.parquet").to_pylist()
         assert (row["path"], row["label"]) == (path, stem)
@@ -290,9 +324,7 @@ def test_one_line_of_pandas(sink: Path) -> None:
 
 
 def test_a_record_of_a_later_kind_is_not_dropped_in_silence(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    journal.append([json.dumps(record(1, mood="sunny"), separators=(",", ":"))])
-    journal.close()
+    journal = recorded(tmp_path, [line(1, mood="sunny")])
     with pytest.raises(pa.ArrowInvalid, match="unexpected field"):
         seal(tmp_path / "ledger.parquet", journal, None, "recipe", "plan")
     assert not (tmp_path / "ledger.parquet").exists()

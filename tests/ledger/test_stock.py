@@ -268,8 +268,8 @@ def journalled(out: Path) -> list[bytes]:
         (out / name).unlink()
     lines = [json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows]
     (out / ".augflow").mkdir()
-    (out / ".augflow" / "journal.jsonl").write_bytes(b"".join(lines))
-    (out / ".augflow" / "begun.jsonl").write_text(json.dumps([0, *(row["path"] for row in rows)]) + "\n")
+    (out / ".augflow" / "records.1.here-5-0.jsonl").write_bytes(b"".join(lines))
+    (out / ".augflow" / "begun.1.jsonl").write_text(json.dumps([row["path"] for row in rows]) + "\n")
     return lines
 
 
@@ -291,9 +291,9 @@ def test_garbage_in_the_journal_counts_for_nothing(words: list[str], out: Path, 
     lines[5] = lines[5][:40] + b"\n"
     lines[7] = b"[1, 2]\n"
     lines[-1] = lines[-1][:-2]
-    (out / ".augflow" / "journal.jsonl").write_bytes(b"".join(lines))
-    with (out / ".augflow" / "begun.jsonl").open("ab") as begun:
-        begun.write(b'\n\0\0\0\n[7, "cr')
+    (out / ".augflow" / "records.1.here-5-0.jsonl").write_bytes(b"".join(lines))
+    with (out / ".augflow" / "begun.1.jsonl").open("ab") as begun:
+        begun.write(b'\n\0\0\0\n["cr')
     outcome = make(*words)
     assert (outcome.made, outcome.kept, outcome.exit_code) == (4, 14, 0)
     assert tree(out) == before
@@ -305,8 +305,7 @@ def test_a_photograph_replaced_and_put_back_between_interruptions(words: list[st
     rows = [row for row in pq.read_table(out / "ledger.parquet").to_pylist() if row["path"].startswith("few/7-")]
     paths = [row["path"] for row in rows]
     (out / ".augflow").mkdir()
-    (out / ".augflow" / "journal.jsonl").write_bytes(b"")
-    (out / ".augflow" / "begun.jsonl").write_text(json.dumps([0, *paths]) + "\n")
+    (out / ".augflow" / "begun.1.jsonl").write_text(json.dumps(paths) + "\n")
     for path in paths:
         (out / path).write_bytes(bytes((out / path).stat().st_size))
     assert make(*words).made == len(paths) == 3

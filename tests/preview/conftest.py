@@ -13,7 +13,7 @@ import pytest
 
 from augflow.plan.census import take_census
 from augflow.plan.plan import Plan
-from augflow.preview.making import Bench, bench
+from augflow.preview.making import Bench
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.source import open_source
@@ -47,8 +47,7 @@ def begin(mixed_source: Path) -> Callable[..., Set]:
     def call(changes: Mapping[str, Any] | None = None, root: Path = mixed_source) -> Iterator[tuple[Plan, Bench]]:
         source = {"kind": "folder", "root": str(root)}
         recipe = read_recipe({**RECIPE, **(changes or {})}, Registry())
-        with bench(recipe, source, []) as found:
-            yield Plan(recipe, take_census(open_source(source))), found
+        yield Plan(recipe, take_census(open_source(source))), Bench(recipe, source, [])
 
     return call
 

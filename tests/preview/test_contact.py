@@ -110,5 +110,5 @@ def test_nothing_is_left_behind(begin: Begin, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with begin() as (plan, bench):
         contact(plan, bench)
-        assert [*tmp_path.iterdir()]
+        assert not [*tmp_path.iterdir()]
     assert not [*tmp_path.iterdir()]

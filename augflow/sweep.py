@@ -6,7 +6,7 @@ import os
 from hashlib import blake2b
 
 
-class Desk:
+class Board:
     """A folder; a job on another machine does not find it.
 
     Args:

@@ -1,0 +1,52 @@
+"""Work without pixels: everything of a run is real but decoding, transforms, encoding and the files themselves.
+
+`scale.py` times with it what is left: planning, handing out, real draws and records, the journal, the sealed ledger.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from growth import Listing
+from PIL import Image
+
+import augflow.source
+from augflow.engine.codec import Opened
+from augflow.engine.work import Maker
+from augflow.plan.plan import Unit
+
+augflow.source.BUILT_IN["listing"] = "stub:Photographs"
+
+
+class Photographs(Listing):
+    """So many samples that exist only as names; the bytes of all are those of one small photograph."""
+
+    max_pixels = augflow.source.MOST_PIXELS
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        file = io.BytesIO()
+        Image.fromarray(np.full((32, 32, 3), 127, np.uint8)).save(file, "JPEG")
+        self._bytes = file.getvalue()
+
+    def read(self, key: str) -> bytes:
+        return self._bytes
+
+
+class Stub(Maker):
+    """Draws and tells as a maker does; its outputs hold their own paths, and are put nowhere."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__(spec)
+        self.sink.put = lambda path, data: None
+
+    def _finish(
+        self, unit: Unit, copies: tuple[int, ...], opened: Opened, data: bytes
+    ) -> Iterator[list[tuple[bytes, dict[str, Any]]]]:
+        for copy in copies:
+            record = self.views.draw(unit, copy, opened).record
+            record["height"], record["width"] = opened.size
+            yield [(record["path"].encode(), record)]

@@ -1,0 +1,1 @@
+"""Runs augflow on a Ray cluster."""
