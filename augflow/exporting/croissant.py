@@ -82,7 +82,7 @@ def croissant(dataset: Dataset, ledger_sha256: str) -> dict[str, Any]:
         DatasetError: it cannot be read.
     """
     found = _look(dataset)
-    name = dataset.root.resolve().name or "dataset"
+    name = dataset.sink.name.rstrip("/").rpartition("/")[2] or "dataset"
     enumerations = [_enumeration("labels", "label", "The classes.", found.labels)]
     if found.splits:
         enumerations.append(_enumeration("splits", "split", "The splits.", found.splits))

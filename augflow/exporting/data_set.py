@@ -27,8 +27,8 @@ def finished(sink: Mapping[str, Any]) -> tuple[Dataset, str]:
     dataset = Dataset(sink)
     if dataset.unfinished:
         raise SinkError(
-            f"sink.root: {dataset.root.absolute()} is not finished: a run is on, or was interrupted. The same "
-            "`augflow run` goes on."
+            f"sink.root: {dataset.sink.name} is not finished: a run is on, or was interrupted. The same `augflow run` "
+            "goes on."
         )
     dataset.ledger.metadata  # noqa: B018  It tells where there is none.
     digest = ledger.sha256(dataset.root / LEDGER)
