@@ -138,9 +138,12 @@ class Store:
             return bytes(self._asked(lambda fs: fs.cat_file(path, **once)))
         end = None if most is None else start + most
         try:
-            return bytes(self._asked(lambda fs: fs.cat_file(path, start=start, end=end)))
+            found = bytes(self._asked(lambda fs: fs.cat_file(path, start=start, end=end)))
+            if most is not None and len(found) > most:
+                raise OSError(errno.EINVAL, "the store gives whole objects alone, and no parts of them")
+            return found
         except OSError as error:
-            if error.errno == errno.EINVAL or _code(error) in ("InvalidRange", "416"):  # It ends before `start`.
+            if {_code(error), _code(error.__cause__ or error)} & {"InvalidRange", "416"}:  # It ends before `start`.
                 return b""
             raise
 
@@ -310,6 +313,8 @@ class Store:
             raise self._refusal(f"{self._setting}: there is no such bucket: {self.url}.") from None
         if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError):
             raise error
+        if code[:1] == "4" and code.isdecimal() and code not in ("408", "429"):
+            raise OSError(errno.EACCES if code in ("401", "403") else errno.EINVAL, f"HTTP status {code}") from error
         if isinstance(error, TimeoutError | ConnectionError) or kinds & _UNANSWERED:
             return f"does not answer ({type(error).__name__})"
         if isinstance(error, OSError) and error.errno in _BUSY:
@@ -355,4 +360,6 @@ def _code(error: BaseException) -> str:
         response = getattr(one, "response", None)
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
+        if isinstance(status := getattr(one, "status", None), int):
+            return str(status)
     return ""

@@ -181,6 +181,21 @@ def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
         Store("gs://bucket/x")
 
 
+def test_plain_http_tells_what_is_not_there_and_what_is_denied(object_store: Any) -> None:
+    object_store.bucket("plain").put_object(Key="x/1", Body=b"one", ACL="public-read")
+    opened = Store(f"{object_store.url}/plain/x")
+    assert (opened.read("1"), opened.read("1", 1, 5), opened.read("1", 3, 5), opened.size("1")) == (
+        *(b"one", b"ne"),
+        *(b"", 3),
+    )
+    assert opened.size("2") is None
+    with pytest.raises(FileNotFoundError):
+        opened.read("2")
+    object_store.refusals[:] = [("403 Forbidden", "AccessDenied")]
+    with pytest.raises(OSError, match="HTTP status 403"):
+        opened.read("1")
+
+
 def test_what_is_a_url() -> None:
     assert all(map(is_url, ("s3://b/x", "memory://x", "simplecache::s3://b", "c://x")))
     assert not any(map(is_url, ("/a/b", "a/b", "s3:/b", "a:b", None, 3, "x/s3://b", "${oc.env:X}/s3://")))
