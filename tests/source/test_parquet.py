@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,24 @@ def test_a_damaged_arrow_file_is_told(tmp_path: Path) -> None:
         file.write_bytes(data)
         with pytest.raises(SourceError, match="cannot load"):
             of(root, "hf")
+
+
+def test_files_that_outgrow_memory_are_kept_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("augflow.source.parquet._HELD", 1000)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = write(tmp_path / "x" / "a.parquet", ["cat"] * 30)
+    source = of(path)
+    assert Noted(str(tmp_path / "cache" / "augflow"), "cached") in list(source.scan())
+    assert [source.read(f"a.parquet/{n:06}.png") for n in (*range(30), 0)] == [picture(n) for n in (*range(30), 0)]
+    assert len(list((tmp_path / "cache" / "augflow").iterdir())) == 15
+    whole = path.read_bytes()
+    torn = bytearray(whole)
+    torn[10:1500] = bytes(1490)
+    status = path.stat()
+    path.write_bytes(torn)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert of(path).read("a.parquet/000003.png") == picture(3)
+    write(path, ["cat"] * 29)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ImageError, match="no such row"):
+        of(path).read("a.parquet/000029.png")

@@ -23,7 +23,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """A cache of this test's own."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder / "augflow" / "shards"
+    return folder / "augflow"
 
 
 def shard(path: Path, members: Iterable[Member | tarfile.TarInfo], **options: Any) -> Path:
