@@ -37,6 +37,8 @@ _PAGE = 1000
 _WAITS = (0.1, 0.3, 1.0, 3.0, 9.0)
 """Seconds between attempts, where a store is busy or does not answer."""
 _BUSY = {errno.EBUSY, errno.ETIMEDOUT, errno.EAGAIN, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}
+_BUSY_CODES = {"RequestTimeout", "OperationAborted", "SlowDown", "Throttling", "ThrottlingException"}
+"""Some stores tell these with a status of 400 or 409."""
 _UNANSWERED = frozenset(
     "HTTPClientError ConnectionError EndpointConnectionError ClientError IncompleteReadError TransportError "
     "ResponseParserError".split()
@@ -143,7 +145,7 @@ class Store:
                 raise OSError(errno.EINVAL, "the store gives whole objects alone, and no parts of them")
             return found
         except OSError as error:
-            if {_code(error), _code(error.__cause__ or error)} & {"InvalidRange", "416"}:  # It ends before `start`.
+            if _status(error) == 416:  # It ends before `start`.
                 return b""
             raise
 
@@ -313,8 +315,11 @@ class Store:
             raise self._refusal(f"{self._setting}: there is no such bucket: {self.url}.") from None
         if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError):
             raise error
-        if code[:1] == "4" and code.isdecimal() and code not in ("408", "429"):
-            raise OSError(errno.EACCES if code in ("401", "403") else errno.EINVAL, f"HTTP status {code}") from error
+        status = _status(error)
+        if 400 <= status < 500 and status not in (408, 429) and code not in _BUSY_CODES:
+            if isinstance(error, OSError) and error.errno != errno.EIO:
+                raise error
+            raise OSError(errno.EACCES if status in (401, 403) else errno.EINVAL, code or f"HTTP {status}") from error
         if isinstance(error, TimeoutError | ConnectionError) or kinds & _UNANSWERED:
             return f"does not answer ({type(error).__name__})"
         if isinstance(error, OSError) and error.errno in _BUSY:
@@ -360,6 +365,15 @@ def _code(error: BaseException) -> str:
         response = getattr(one, "response", None)
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
-        if isinstance(status := getattr(one, "status", None), int):
-            return str(status)
     return ""
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status of a refusal; 0 where there is none."""
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
+        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+        found = found or getattr(one, "status", None)
+        if isinstance(found, int):
+            return found
+    return 0
