@@ -37,6 +37,8 @@ _PAGE = 1000
 _WAITS = (0.1, 0.3, 1.0, 3.0, 9.0)
 """Seconds between attempts, where a store is busy or does not answer."""
 _BUSY = {errno.EBUSY, errno.ETIMEDOUT, errno.EAGAIN, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}
+_BUSY_CODES = {"RequestTimeout", "OperationAborted", "SlowDown", "Throttling", "ThrottlingException"}
+"""Some stores tell these with a status of 400 or 409."""
 _UNANSWERED = frozenset(
     "HTTPClientError ConnectionError EndpointConnectionError ClientError IncompleteReadError TransportError "
     "ResponseParserError".split()
@@ -138,9 +140,12 @@ class Store:
             return bytes(self._asked(lambda fs: fs.cat_file(path, **once)))
         end = None if most is None else start + most
         try:
-            return bytes(self._asked(lambda fs: fs.cat_file(path, start=start, end=end)))
+            found = bytes(self._asked(lambda fs: fs.cat_file(path, start=start, end=end)))
+            if most is not None and len(found) > most:
+                raise OSError(errno.EINVAL, "the store gives whole objects alone, and no parts of them")
+            return found
         except OSError as error:
-            if error.errno == errno.EINVAL or _code(error) in ("InvalidRange", "416"):  # It ends before `start`.
+            if _status(error) == 416:  # It ends before `start`.
                 return b""
             raise
 
@@ -310,6 +315,11 @@ class Store:
             raise self._refusal(f"{self._setting}: there is no such bucket: {self.url}.") from None
         if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError):
             raise error
+        status = _status(error)
+        if 400 <= status < 500 and status not in (408, 429) and code not in _BUSY_CODES:
+            if isinstance(error, OSError) and error.errno != errno.EIO:
+                raise error
+            raise OSError(errno.EACCES if status in (401, 403) else errno.EINVAL, code or f"HTTP {status}") from error
         if isinstance(error, TimeoutError | ConnectionError) or kinds & _UNANSWERED:
             return f"does not answer ({type(error).__name__})"
         if isinstance(error, OSError) and error.errno in _BUSY:
@@ -356,3 +366,14 @@ def _code(error: BaseException) -> str:
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
     return ""
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status of a refusal; 0 where there is none."""
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
+        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+        found = found or getattr(one, "status", None)
+        if isinstance(found, int):
+            return found
+    return 0

@@ -91,7 +91,13 @@ def test_names_that_other_tools_take_for_patterns_are_names(object_store: Any) -
 
 @pytest.mark.parametrize(
     "refusal",
-    [("503 Slow Down", "SlowDown"), ("500 Internal Server Error", "InternalError"), ("429 Too Many Requests", "Busy")],
+    [
+        ("503 Slow Down", "SlowDown"),
+        ("500 Internal Server Error", "InternalError"),
+        ("429 Too Many Requests", "Busy"),
+        ("400 Bad Request", "RequestTimeout"),
+        ("502 Bad Gateway", "NobodyKnows"),
+    ],
 )
 def test_a_busy_store_is_asked_again(
     refusal: tuple[str, str], object_store: Any, monkeypatch: pytest.MonkeyPatch
@@ -105,7 +111,9 @@ def test_a_busy_store_is_asked_again(
         assert not object_store.refusals
     assert opened.read("2") == b"two"
     object_store.refusals[:] = [refusal] * 4
-    with pytest.raises(SurroundingsError, match=r"s3://busy/x is busy or fails .*, asked 4 times.*goes on"):
+    with pytest.raises(
+        SurroundingsError, match=r"s3://busy/x (is busy or fails|does not answer) .*, asked 4 times.*goes on"
+    ):
         opened.read("1")
 
 
@@ -136,6 +144,15 @@ def test_a_store_that_does_not_answer_is_of_the_surroundings(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(SurroundingsError, match="does not answer"):
         Store("s3://far/x").folders()
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectName", "InvalidObjectState", "EntityTooLarge"])
+def test_what_is_wrong_with_one_object_is_not_of_the_surroundings(code: str, object_store: Any) -> None:
+    object_store.bucket("odd-object").put_object(Key="x/1", Body=b"one")
+    object_store.refusals[:] = [("400 Bad Request", code)]
+    with pytest.raises(OSError, match=r"no|InvalidObjectName"):
+        Store("s3://odd-object/x").read("1")
+    assert not object_store.refusals
 
 
 def test_no_credentials_and_no_bucket_are_told(object_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +196,21 @@ def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(SourceError, match=r"gs:// needs a library .*pip install 'gcsfs'"):
         Store("gs://bucket/x")
+
+
+def test_plain_http_tells_what_is_not_there_and_what_is_denied(object_store: Any) -> None:
+    object_store.bucket("plain").put_object(Key="x/1", Body=b"one", ACL="public-read")
+    opened = Store(f"{object_store.url}/plain/x")
+    assert (opened.read("1"), opened.read("1", 1, 5), opened.read("1", 3, 5), opened.size("1")) == (
+        *(b"one", b"ne"),
+        *(b"", 3),
+    )
+    assert opened.size("2") is None
+    with pytest.raises(FileNotFoundError):
+        opened.read("2")
+    object_store.refusals[:] = [("403 Forbidden", "AccessDenied")]
+    with pytest.raises(OSError, match="HTTP 403"):
+        opened.read("1")
 
 
 def test_what_is_a_url() -> None:

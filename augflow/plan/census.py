@@ -145,6 +145,7 @@ _NOTES = {
     "hidden": "Passed over: {} hidden files or folders.",
     "system file": "Passed over: {} files that systems leave behind (.DS_Store, Thumbs.db, desktop.ini).",
     "soft column": "Passed over: {} columns of soft labels; the class of each image is its label.",
+    "cached": "Images of Parquet files are kept in the user's cache, which may be removed at any time.",
     "nested folder": "{} folders lie below class folders: their images belong to the class.",
 }
 

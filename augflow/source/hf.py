@@ -108,7 +108,14 @@ class HuggingFaceSource:
         columns: Columns = self._columns[part]
         number = 0
         for batch in self._parts[part].select([columns.image, *columns.said]).to_batches(_ROWS):
-            batch.validate(full=True)
+            try:
+                batch.validate(full=True)
+            except ValueError as error:  # pyarrow's own is one.
+                last = number + len(batch) - 1
+                key = f"{part}{part and '/'}{number:06}"
+                yield Aside(key, "damaged", f"the rows to {last} cannot be read: {str(error).partition(chr(10))[0]}")
+                number += len(batch)
+                continue
             for ending, listed in zip(endings(batch.column(0)), tell(batch, columns), strict=True):
                 key = f"{part}{part and '/'}{number:06}{ending}"
                 number += 1

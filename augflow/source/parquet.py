@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augflow.errors import ImageError
-from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample
+from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample, cache
 from augflow.source.features import Columns, choose, endings, image_bytes, tell
 from augflow.source.layout import split_named
 from augflow.source.listed import Listed, Rules, class_names
@@ -18,6 +20,7 @@ from augflow.source.shelf import Disk, ShelfFile, find_files, open_shelf
 from augflow.store import Listed as File
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 _ENDINGS = (".parquet", ".pq")
@@ -30,12 +33,20 @@ _HELD = 1 << 28
 _ROWS, _FEW = 8192, 64
 
 
+class _Opened(NamedTuple):
+    """A file with its columns; `ends` counts the rows to the end of each row group."""
+
+    file: pq.ParquetFile
+    columns: Columns
+    listed: File
+    ends: list[int]
+
+
 class ParquetSource:
     """Images in a column of Parquet files: a struct of `bytes` and `path`, or bytes alone. A key is a file and a row.
 
-    Row groups are read whole and some of them kept; where images are asked for in no order, small ones serve best
-    (`datasets` writes a hundred rows each). Files called `train-…`, `test-…`, or in folders called so, are of that
-    split, if all are.
+    Row groups are read whole and kept: in memory, or where the files outgrow that, in the user's cache. Files called
+    `train-…`, `test-…`, or in folders called so, are of that split, if all are.
 
     Args:
         root: a folder, a file, a pattern or a list in braces, on this disk or in a store; read only.
@@ -75,7 +86,7 @@ class ParquetSource:
         self._names = {"image": image_column, "label": label_column, "split": split_column, "group": group_column}
         self._names["weight"] = weight_column
         self._classes = class_names(classes)
-        self._open: dict[str, tuple[pq.ParquetFile, Columns]] = {}
+        self._open: dict[str, _Opened] = {}
         self._groups: OrderedDict[tuple[str, int], Any] = OrderedDict()
         self._reading = threading.Lock()
 
@@ -97,8 +108,8 @@ class ParquetSource:
                 continue
             # A class that the file names is one, whether or not it has images.
             split = self._split_of.get(key, "")
-            if known[1].classes and not known[1].split:
-                found.setdefault(split, set()).update(self._rules.fit(known[1].classes))
+            if known.columns.classes and not known.columns.split:
+                found.setdefault(split, set()).update(self._rules.fit(known.columns.classes))
                 continue
             for item in self._rows(key, named=False):
                 if not isinstance(item, Aside) and not self._rules.fault(item[1]):
@@ -114,7 +125,7 @@ class ParquetSource:
                 if not left_out:
                     yield known
                 continue
-            soft.update(known[1].soft)
+            soft.update(known.columns.soft)
             for item in self._rows(key):
                 if isinstance(item, Aside):
                     if not left_out:
@@ -122,6 +133,8 @@ class ParquetSource:
                 elif told := self._rules.tell(*item):
                     yield told
         yield from (Noted(name, "soft column") for name in sorted(soft))
+        if self._outgrows:
+            yield Noted(str(cache.folder()), "cached")
 
     def read(self, key: str) -> bytes:
         file, row = self._place(key)
@@ -145,28 +158,48 @@ class ParquetSource:
         known = self._opened(file)
         if isinstance(known, Aside):
             raise ValueError(known.detail)
-        opened, columns = known
-        for group in range(opened.num_row_groups):
-            held = opened.metadata.row_group(group).num_rows
-            if row < held:
-                return self._group(file, group, opened, columns)[row].as_py()
-            row -= held
-        raise LookupError("there is no such row")
+        group = bisect.bisect_right(known.ends, row)
+        if group == len(known.ends):
+            raise LookupError("there is no such row")
+        return self._group(known, group)[row - (known.ends[group - 1] if group else 0)].as_py()
 
-    def _group(self, file: str, group: int, opened: pq.ParquetFile, columns: Columns) -> Any:
-        """The images of a row group, kept for the next."""
-        if (file, group) not in self._groups:
-            if opened.metadata.row_group(group).total_byte_size > _LARGEST_GROUP:
-                raise ValueError("its row group is too large: write the file with smaller ones")
-            column = opened.read_row_group(group, columns=[columns.image]).column(columns.image)
-            column.validate(full=True)
-            self._groups[file, group] = column
-            while len(self._groups) > 1 and sum(one.nbytes for one in self._groups.values()) > _HELD:
-                self._groups.popitem(last=False)
-        self._groups.move_to_end((file, group))
-        return self._groups[file, group]
+    def _group(self, known: _Opened, group: int) -> Any:
+        """The images of a row group, kept for the next: in memory, or where the files outgrow it in the cache."""
+        place = known.listed.key, group
+        if place in self._groups:
+            self._groups.move_to_end(place)
+            return self._groups[place]
+        if known.file.metadata.row_group(group).total_byte_size > _LARGEST_GROUP:
+            raise ValueError("its row group is too large: write the file with smaller ones")
+        about = ["rows", self._shelf.url, *known.listed, known.columns.image, group]
+        kept = cache.recall(about) if self._outgrows and known.listed.stamp else None
+        if kept is None:
+            kept = self._fetched(known, group)
+            if self._outgrows and known.listed.stamp:
+                cache.keep(about, kept)
+                mapped = cache.recall(about)
+                kept = kept if mapped is None else mapped
+        column = kept.column(0).combine_chunks() if kept.column(0).num_chunks != 1 else kept.column(0).chunk(0)
+        self._groups[place] = column
+        while len(self._groups) > 1 and not self._outgrows and sum(one.nbytes for one in self._groups.values()) > _HELD:
+            self._groups.popitem(last=False)
+        return column
 
-    def _opened(self, key: str) -> tuple[pq.ParquetFile, Columns] | Aside:
+    def _fetched(self, known: _Opened, group: int) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = known.file.read_row_group(group, columns=[known.columns.image]).column(0)
+        found.validate(full=True)
+        column = pc.struct_field(found, "bytes") if pa.types.is_struct(found.type) else found
+        return pa.table({"bytes": column.combine_chunks()})
+
+    @cached_property
+    def _outgrows(self) -> bool:
+        """Whether the files are larger than what a process keeps of them in memory."""
+        return sum(file.size for file in self._files.values()) > _HELD
+
+    def _opened(self, key: str) -> _Opened | Aside:
         """A file with its columns; or why it is of no use."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -184,7 +217,8 @@ class ParquetSource:
             if opened.metadata.num_rows * _LEAST_OF_A_ROW > listed.size or unfolded > most:
                 return Aside(key, "damaged", "it claims more rows or bytes than it can hold")
             columns = choose(opened.schema_arrow, self._names, self._classes, f"{self._shelf.url}/{key}")
-            self._open[key] = opened, columns
+            rows = (opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups))
+            self._open[key] = _Opened(opened, columns, listed, list(itertools.accumulate(rows)))
         return self._open[key]
 
     def _rows(self, key: str, named: bool = True) -> Iterator[tuple[str, Listed] | Aside]:
@@ -193,7 +227,7 @@ class ParquetSource:
 
         known = self._opened(key)
         assert not isinstance(known, Aside)
-        opened, columns = known
+        opened, columns = known.file, known.columns
         split, number = self._split_of.get(key, ""), 0
         try:
             for group in range(opened.num_row_groups):

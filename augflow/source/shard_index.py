@@ -1,18 +1,9 @@
-"""Where the images of a shard lie and what is said of them, kept in the user's cache so that every process finds it.
-
-The cache is `$XDG_CACHE_HOME/augflow` (else `~/.cache/augflow`); without it every process reads every shard through.
-It may be removed at any time.
-"""
+"""Where the images of a shard lie, and what is said of them."""
 
 from __future__ import annotations
 
 import bisect
-import contextlib
-import hashlib
-import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augflow.source import Aside
@@ -21,7 +12,6 @@ from augflow.source.listed import Listed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMAT = "1"
 _COLUMNS = ("name", "start", "size", "label", "split", "group", "weight", "kind", "detail")
 _ROWS = 4096
 
@@ -36,10 +26,12 @@ class Row(NamedTuple):
 
 
 class Index:
-    """The images of a shard by their names; what was set aside comes with them."""
+    """The images of a shard by their names, as a table; what was set aside comes with them."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table
+        self.table = table
+        if table.column_names != list(_COLUMNS):
+            raise ValueError("no index of a shard")
         self._names = _Names(table.column("name").combine_chunks()) if len(table) else []
 
     @classmethod
@@ -60,7 +52,7 @@ class Index:
 
     def rows(self) -> Iterator[Row | Aside]:
         """Every image, and what was set aside."""
-        for batch in self._table.to_batches(_ROWS):
+        for batch in self.table.to_batches(_ROWS):
             for name, start, size, *said, kind, detail in zip(*(column.to_pylist() for column in batch), strict=True):
                 if kind:
                     yield Aside(_str(name), _str(kind), _str(detail))
@@ -73,17 +65,8 @@ class Index:
         place = bisect.bisect_left(self._names, wanted)
         if place == len(self._names) or self._names[place] != wanted:
             return None
-        start, size = (self._table.column(column)[place].as_py() for column in ("start", "size"))
+        start, size = (self.table.column(column)[place].as_py() for column in ("start", "size"))
         return None if start < 512 else (start, size)
-
-    def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        import pyarrow as pa
-
-        half = path.with_suffix(f".{os.getpid()}.half")
-        with pa.OSFile(str(half), "wb") as file, pa.ipc.new_file(file, self._table.schema) as writer:
-            writer.write_table(self._table)
-        os.replace(half, path)
 
 
 class _Names(Sequence[bytes]):
@@ -97,39 +80,6 @@ class _Names(Sequence[bytes]):
 
     def __getitem__(self, place: Any) -> Any:
         return self._column[place].as_py()
-
-
-def recall(about: list[Any]) -> Index | None:
-    """The index that was kept of a shard, mapped rather than read.
-
-    Args:
-        about: what tells it from every other: place, size, stamp, settings.
-    """
-    import pyarrow as pa
-
-    try:
-        with pa.memory_map(str(_path(about))) as file:
-            table = pa.ipc.open_file(file).read_all()
-        table.validate(full=True)
-        return Index(table) if table.column_names == list(_COLUMNS) else None
-    except (OSError, pa.ArrowException):
-        return None
-
-
-def keep(about: list[Any], index: Index, lasting: bool) -> Index:
-    """Keep an index where this machine lets us; `lasting` says whether a shard that is written anew can be told."""
-    if lasting:
-        with contextlib.suppress(OSError):
-            path = _path(about)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            index.write(path)
-    return index
-
-
-def _path(about: list[Any]) -> Path:
-    told = json.dumps([_FORMAT, *about]).encode("utf-8", "surrogateescape")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "augflow" / "shards" / f"{hashlib.blake2b(told, digest_size=16).hexdigest()}.arrow"
 
 
 def _bytes(text: str) -> bytes:

@@ -135,7 +135,8 @@ def find_files(shelf: Shelf, asked: list[str]) -> list[Listed]:
                 if not _is_hidden(one.key) and any(fit(one.key) and _as_deep(one.key, name) for fit, name in fits)
             )
     if not found:
-        raise SourceError(f"source.root: there is no file in {shelf.url} that fits {', '.join(asked)}.")
+        fitting = " or ".join(name.removeprefix("**") for name in asked)
+        raise SourceError(f"source.root: there is no file {fitting} in {shelf.url}.")
     return sorted(one for one in found.values() if one)
 
 

@@ -17,6 +17,7 @@ from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Sample, name_some
 from augflow.source.files import grouping, is_text, read_file, read_splits, unfit
 from augflow.source.listed import Listed, is_weight, why_no_weight
 from augflow.source.rows import Torn, columns, rows
+from augflow.store import is_url
 
 
 class _Survey(NamedTuple):
@@ -69,6 +70,8 @@ class TableSource:
         max_pixels: int = MOST_PIXELS,
         decode_timeout: float = DECODE_TIMEOUT,
     ) -> None:
+        if is_url(table) or is_url(root):
+            raise SourceError("source.table: a table and what it lists are read from this disk alone.")
         self.table = Path(table)
         if not self.table.is_file():
             raise SourceError(f"source.table: there is no file {self.table.absolute()}.")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from augflow.errors import ImageError, SourceError
-from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample
+from augflow.source import DECODE_TIMEOUT, MOST_PIXELS, Aside, Noted, Sample, cache
 from augflow.source.files import is_text, most_bytes
 from augflow.source.layout import SUFFIXES, split_named
 from augflow.source.listed import Listed, Rules, class_names, named
-from augflow.source.shard_index import Index, Row, keep, recall
+from augflow.source.shard_index import Index, Row
 from augflow.source.shelf import Disk, find_files, open_shelf
 from augflow.source.tar import HIDDEN, Member, Tar
 from augflow.store import Listed as File
@@ -143,10 +143,11 @@ class WebDatasetSource:
         with self._indexing:
             found = self._indices.get(shard.key)
             if found is None:
-                about = [self._shelf.url, *shard, *self._said]
-                found = recall(about) or keep(
-                    about, Index.of(self._samples(Tar(self._shelf, shard))), bool(shard.stamp)
-                )
+                about = ["shard", self._shelf.url, *shard, *self._said]
+                kept = cache.recall(about) if shard.stamp else None
+                found = Index.of(self._samples(Tar(self._shelf, shard))) if kept is None else Index(kept)
+                if kept is None and shard.stamp:
+                    cache.keep(about, found.table)
                 self._indices[shard.key] = found
             return found
 

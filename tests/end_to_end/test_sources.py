@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import re
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from augflow.config.compose import compose
+from augflow.errors import SourceError
+from augflow.ledger.dataset import Dataset
+from augflow.plan.census import take_census
+from augflow.source import BUILT_IN, open_source
 
 Run = Callable[..., Any]
 
@@ -56,13 +68,8 @@ def test_photographs_in_a_store_give_what_they_give_on_a_disk(
     assert b"told-nowhere" not in every
     assert b"AKIATESTONLY" not in every
 
-    again = augflow("run", f"source.root={url}", f"sink.root={tmp_path / 'there'}", *WORDS)
-    assert "Made 0 " in again.stdout, again.stderr
-    said = augflow("verify", f"sink.root={tmp_path / 'there'}")
-    assert "names a source in a store, s3://photos/train set" in said.stdout, said.stdout + said.stderr
-    assert said.returncode == 0
-    said = augflow("replay", "all", f"sink.root={tmp_path / 'there'}")
-    assert (said.returncode, "If you trust that, say so" in said.stderr) == (2, True)
+    with pytest.raises(SourceError, match=r"names a source in a store, s3://photos/train set\. If you trust that"):
+        _ = Dataset({"kind": "folder", "root": str(tmp_path / "there")}).source
     for verb in (("verify",), ("replay", "all")):
         said = augflow(*verb, f"sink.root={tmp_path / 'there'}", f"source.root={url}", *WORDS)
         assert said.returncode == 0, said.stdout + said.stderr
@@ -153,3 +160,41 @@ def test_shards_in_a_store_give_what_they_give_on_a_disk(
         said = augflow("run", "source=webdataset", f'source.root="{root}"', f"sink.root={tmp_path / name}", *WORDS)
         assert said.returncode == 0, said.stderr
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
+
+
+def test_the_documentations_commands_find_the_photographs(
+    object_store: Any, mixed_source: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(mixed_source, "photos/train")
+    shutil.copytree(mixed_source, "photos/val")
+    paths = [path.relative_to(mixed_source).as_posix() for path in mixed_source.rglob("*.*")]
+    rows = [f"photos/train/{path},{path.split('/')[0]}" for path in paths]
+    Path("photos.csv").write_text("\n".join(["path,label", *rows]))
+    as_imagefolder(mixed_source, Path("listed"))
+    as_webdataset(mixed_source, Path("shards"), "photos-")
+    as_parquet(mixed_source, Path("tables"))
+    as_hf(mixed_source, Path("saved"))
+    bucket = object_store.bucket("bucket")
+    for folder in ("photos/train", "shards", "tables"):
+        upload(bucket, Path(folder), folder)
+    text = (checkout / "docs" / "sources.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^augflow plan (.*)$", text, re.MULTILINE)
+    assert len(commands) == 11
+    for command in commands:
+        settings = compose(shlex.split(command, comments=True))
+        census = take_census(open_source(settings.source))
+        assert (census.counts, census.aside) == ({"few": 4, "many": 10}, []), command
+
+
+def test_every_kind_is_documented_and_has_its_settings(checkout: Path) -> None:
+    text = (checkout / "docs" / "sources.md").read_text(encoding="utf-8")
+    for kind, place in BUILT_IN.items():
+        module, _, name = place.partition(":")
+        settings = yaml.safe_load((checkout / "conf" / "source" / f"{kind}.yaml").read_text(encoding="utf-8"))
+        taken = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        assert settings.pop("kind") == kind
+        assert set(settings) == set(taken)
+        for key, value in settings.items():
+            assert value in (taken[key].default, "???"), f"{kind}.{key}"
+        assert f"`{kind}`" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,44 @@ def test_a_damaged_arrow_file_is_told(tmp_path: Path) -> None:
         file.write_bytes(data)
         with pytest.raises(SourceError, match="cannot load"):
             of(root, "hf")
+
+
+def test_rows_of_an_arrow_file_that_make_no_sense_are_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `datasets`")
+    monkeypatch.setattr("augflow.source.hf._ROWS", 10)
+    root = tmp_path / "x"
+    labels = [f"label {number:02}" for number in range(50)]
+    datasets.Dataset.from_dict({"label": labels, "image": [picture(1)] * 50}).save_to_disk(str(root))
+    (file,) = root.glob("*.arrow")
+    whole = file.read_bytes()
+    offsets = b"".join((8 * number).to_bytes(4, "little") for number in range(24, 28))
+    assert whole.count(offsets) == 1
+    file.write_bytes(whole.replace(offsets, offsets[:4] + b"\xff\xff\xff\x7f" + offsets[8:]))
+    source = of(root, "hf")
+    assert len(source.labels()) == 40
+    samples, aside = found(source)
+    assert len(samples) == 40
+    assert aside == {"000020": "damaged"}
+
+
+def test_files_that_outgrow_memory_are_kept_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("augflow.source.parquet._HELD", 1000)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = write(tmp_path / "x" / "a.parquet", ["cat"] * 30)
+    source = of(path)
+    assert Noted(str(tmp_path / "cache" / "augflow"), "cached") in list(source.scan())
+    assert [source.read(f"a.parquet/{n:06}.png") for n in (*range(30), 0)] == [picture(n) for n in (*range(30), 0)]
+    assert len(list((tmp_path / "cache" / "augflow").iterdir())) == 15
+    whole = path.read_bytes()
+    torn = bytearray(whole)
+    torn[10:1500] = bytes(1490)
+    status = path.stat()
+    path.write_bytes(torn)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert of(path).read("a.parquet/000003.png") == picture(3)
+    write(path, ["cat"] * 29)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ImageError, match="no such row"):
+        of(path).read("a.parquet/000029.png")

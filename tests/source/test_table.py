@@ -196,6 +196,7 @@ def test_what_cannot_be_a_table_is_told(tmp_path: Path) -> None:
     refused("split_column: .* no column 'split'", others="pass")
     refused("no split 'train'. Did you mean 'trian'. There are trian, val", "path,label,split\na,b,trian\nc,d,val\n")
     refused("group_by: .* no column 'patient'.", group_by="patient")
+    refused("from this disk alone", root="s3://bucket/photos")
     refused("has 2 groups", group_by="(a)(b)")
     refused("no regular expression", group_by="(")
     refused("neither omit nor pass", others="keep")
