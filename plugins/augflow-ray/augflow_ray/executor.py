@@ -97,6 +97,7 @@ class RayExecutor:
         return {"drift": dict(sorted(self._drift.items()))} if self._drift else {}
 
     def _run(self, work: Work, items: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+        self._nodes, self._looked = {}, -_LOOK
         self._look()
         if not self._nodes:
             raise PluginError(f"executor.cpus: no node of the cluster has {self.cpus:g} CPUs for a task.")
