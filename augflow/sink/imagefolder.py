@@ -35,9 +35,8 @@ class ImageFolderSink(FolderSink):
         try:
             told = own.bring(METADATA, digest.hexdigest(), outputs, self._fill, force)
         except StrangeFileError as error:
-            before = own.told.get(METADATA)
             left = [Found(METADATA, -1, 0, error.kind, error.detail)]
-            return {"kind": self.kind, "files": {METADATA: before} if before else {}}, left
+            return {"kind": self.kind, "files": own.doubted(METADATA)}, left
         return {"kind": self.kind, "files": {METADATA: told}}, []
 
     def _fill(self, file: IO[bytes]) -> None:

@@ -23,6 +23,7 @@ from augflow.sink.whole import write_all, written
 Told: TypeAlias = dict[str, Any]
 """A file as `run.json` tells it: its `size` and `sha256`, how many `outputs` it holds, a digest of these `members`."""
 
+DOUBTFUL = "doubtful"
 JOURNAL = "packed.jsonl"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -85,7 +86,7 @@ class OwnFiles:
         if not known:
             raise StrangeFileError("foreign file", "augflow did not make it")
         plain = stat.S_ISREG(status.st_mode) and status.st_size == known[-1]["size"]
-        if before and plain and status.st_mtime <= self._time and not thorough:
+        if before and DOUBTFUL not in before and plain and status.st_mtime <= self._time and not thorough:
             return before
         try:
             with opened_file(self.root / name) as (file, _):
@@ -94,8 +95,12 @@ class OwnFiles:
             raise StrangeFileError("edited file", str(error)) from None
         for entry in known:
             if entry["sha256"] == digest:
-                return entry
+                return {name: value for name, value in entry.items() if name != DOUBTFUL}
         raise StrangeFileError("edited file", "its bytes are not those that run.json tells of")
+
+    def doubted(self, name: str) -> dict[str, Told]:
+        """What `run.json` shall tell of a file that was left alone: what it told, and that time speaks not for it."""
+        return {name: self.told[name] | {DOUBTFUL: True}} if name in self.told else {}
 
     def bring(
         self,

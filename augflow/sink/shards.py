@@ -165,9 +165,8 @@ class ShardSink(FolderSink):
                 files[name] = self._pack(own, name, rows, labels, force)
             except StrangeFileError as error:
                 left.append(Found(name, -1, 0, error.kind, error.detail))
-                if name in own.told:
-                    files[name] = own.told[name]
-        left += self._clear(own, asked)
+        left += self._clear(own, asked, force)
+        files |= {name: told for found in left for name, told in own.doubted(found.path).items()}
         self._counts = None
         return {"kind": self.kind, "labels": labels, "files": files}, left
 
@@ -198,7 +197,7 @@ class ShardSink(FolderSink):
             raise StrangeFileError("not packed", f"{row['path']}: its bytes are not those that its record tells of")
         return data
 
-    def _clear(self, own: OwnFiles, asked: set[str]) -> list[Found]:
+    def _clear(self, own: OwnFiles, asked: set[str], force: bool) -> list[Found]:
         """Remove shards that nothing asks for any more; tell what else lies beside."""
         left: list[Found] = []
         if not (self.root / DATA).is_dir():
@@ -207,10 +206,12 @@ class ShardSink(FolderSink):
             if name not in asked:
                 try:
                     own.there(name, thorough=True)
-                    os.unlink(self.root / name)
-                    self._indexes.pop(name, None)
                 except StrangeFileError as error:
-                    left.append(Found(name, -1, 0, error.kind, error.detail))
+                    if not force or name not in own.told:
+                        left.append(Found(name, -1, 0, error.kind, error.detail))
+                        continue
+                os.unlink(self.root / name)
+                self._indexes.pop(name, None)
         remove_empty(self.root / DATA)
         return left
 
