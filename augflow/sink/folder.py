@@ -290,7 +290,7 @@ def opened_file(path: Path) -> Iterator[tuple[BufferedIOBase, int]]:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ImageError("not a file", "a link") from None
-        raise ImageError("unreadable", error.strerror or str(error)) from None
+        raise ImageError("unreadable", error.strerror or str(error)) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

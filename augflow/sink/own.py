@@ -36,6 +36,12 @@ class StrangeFileError(Exception):
         self.kind, self.detail = kind, detail
 
 
+def raise_if_surroundings(error: ImageError) -> None:
+    """Raise the system's own error, where that is why a file cannot be read: nobody edited it."""
+    if isinstance(error.__cause__, OSError):
+        raise error.__cause__ from None
+
+
 class OwnFiles:
     """Files below a root that augflow wrote, as they are known when this is made.
 
@@ -92,6 +98,7 @@ class OwnFiles:
             with opened_file(self.root / name) as (file, _):
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except ImageError as error:
+            raise_if_surroundings(error)
             raise StrangeFileError("edited file", str(error)) from None
         for entry in known:
             if entry["sha256"] == digest:

@@ -25,7 +25,7 @@ from pydantic_core import to_json
 from augflow.errors import ImageError, SinkError
 from augflow.sink import Found
 from augflow.sink.folder import LEDGER, OURS, RUN, FolderSink, is_inside, opened_file, remove_empty
-from augflow.sink.own import OwnFiles, StrangeFileError, Told
+from augflow.sink.own import OwnFiles, StrangeFileError, Told, raise_if_surroundings
 from augflow.sink.rows import Row, key_of, labels_of, number_of, shards
 
 DATA = "data"
@@ -192,6 +192,7 @@ class ShardSink(FolderSink):
             with self.opened(row["path"]) as (file, size):
                 data = file.read() if size == row["size"] else b""
         except ImageError as error:
+            raise_if_surroundings(error)
             raise StrangeFileError("not packed", f"{row['path']}: {error}") from None
         if hashlib.sha256(data).hexdigest() != row["sha256"]:
             raise StrangeFileError("not packed", f"{row['path']}: its bytes are not those that its record tells of")
@@ -249,7 +250,10 @@ class ShardSink(FolderSink):
         """Members of a shard, as far as it can be read."""
         try:
             yield from self.form.members(self.root / name)
-        except (DamagedShardError, ImageError):
+        except DamagedShardError:
+            self._unreadable.add(name)
+        except ImageError as error:
+            raise_if_surroundings(error)
             self._unreadable.add(name)
 
 
