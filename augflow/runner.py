@@ -272,12 +272,16 @@ class _Run:
             outcome.left = stock.left(asked)
         if outcome.kept:
             outcome.notes = self._edited_plugins()
-        if outcome.made or outcome.removed or resumed or not self._sealed(plan):
+        fresh = outcome.made or outcome.removed or resumed or not self._sealed(plan)
+        if fresh:
             self.journal.open()  # As long as it is there, ledger and account need not agree.
             self.sink.collect()
             self.sink.settle()
             ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-            told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0
+        packed, strange = self.sink.pack(self.force)
+        outcome.left += (Aside(found.path, found.kind, found.detail) for found in strange)
+        if fresh or packed != account.read(self.sink.desk).get("packed", {}):
+            told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0, packed
             account.write(self.sink.desk, self.sink.workshop, *told)
         if self.sink.card:
             text = card.card(plan, self.namer, outcome.aside, self.sink.desk / LEDGER)

@@ -169,7 +169,7 @@ class _Verifier:
         self.outcome.classes = dict(sorted(Counter(table["label"].to_pylist()).items()))
         self._count(account, table)
         self._keep_families_together(table)
-        self._compare_files(table)
+        self._compare_files(account, table)
         return self.outcome
 
     def _account(self) -> dict[str, Any] | None:
@@ -277,8 +277,9 @@ class _Verifier:
                 if len(found) > 1:
                     self._fault("straddling family", name, f"outputs of this {what} lie in {', '.join(sorted(found))}")
 
-    def _compare_files(self, table: pa.Table) -> None:
+    def _compare_files(self, account: dict[str, Any] | None, table: pa.Table) -> None:
         expected = {path: (size, sha256) for path, size, sha256 in _rows(table, "path", "size", "sha256")}
+        expected |= self._packed(account)
         sealed = self.dataset.sink.sealed()
         missing = {*expected}
         foreign: list[str] = []
@@ -304,6 +305,15 @@ class _Verifier:
         for index, (kind, path, detail) in enumerate(self.outcome.faults):
             if kind == "changed" and (owner := owners.get(held.get(path, ""))):
                 self.outcome.faults[index] = Fault(kind, path, f"{detail}; they are those of {owner}")
+
+    def _packed(self, account: dict[str, Any] | None) -> dict[str, tuple[int, str]]:
+        """Size and sha256 of the files in which the sink hands outputs on."""
+        try:
+            files = (account or {}).get("packed", {}).get("files", {})
+            return {name: (told["size"], told["sha256"]) for name, told in files.items() if is_inside(name)}
+        except (LookupError, TypeError, AttributeError):
+            self._fault("edited run.json", RUN, "it does not tell of what files the data set is made up")
+            return {}
 
     def _hash(self, files: list[tuple[str, int, str]], table: pa.Table) -> dict[str, str]:
         """Hash files, and the samples they were made from; return what those hold that hold something else."""

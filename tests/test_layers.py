@@ -71,6 +71,7 @@ EARLY_FOR = {
     "report": {"PIL", "cv2", "simplejpeg", "yaml"},
     "runner": {"yaml"},
     "schema": {"pydantic"},
+    "sink": {"pydantic_core"},
     "verbs": {"rich", "yaml"},
 }
 IMAGES = {"numpy", "cv2", "PIL", "simplejpeg", "albumentations"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,13 @@ from typing import Any
 from augflow.ledger import ledger
 from augflow.plan.plan import Plan
 from augflow.recipe.recipe import Recipe
-from augflow.sink.folder import LEDGER, LOCK, RUN
+from augflow.sink.folder import LEDGER, LOCK, RUN, read_account
 from augflow.source import Aside
 
 
 def read(root: Path) -> dict[str, Any]:
     """What `run.json` says; nothing where it is missing or damaged."""
-    try:
-        found = json.loads((root / RUN).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_account(root)
 
 
 def write(
@@ -33,12 +28,14 @@ def write(
     facts: Mapping[str, Any],
     lock: str,
     kept: bool = False,
+    packed: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `run.json` and the locked recipe; the ledger lies there.
 
     Args:
         lock: the locked recipe, as a file.
         kept: whether outputs of earlier runs are part of the data set; these may have been made with other versions.
+        packed: what the sink tells of the files in which it hands outputs on.
     """
     before = read(root) if kept else {}
     earlier = [*before.get("earlier_versions", []), before.get("versions", facts["versions"])]
@@ -56,6 +53,7 @@ def write(
         "passed": plan.passed,
         "left_out": plan.left_out,
         "aside": [item._asdict() for item in aside],
+        **({"packed": packed} if packed else {}),
         **facts,
         "earlier_versions": [some for some in earlier if some != facts["versions"]],
         "recipe": recipe.as_json(),

@@ -8,15 +8,15 @@ import json
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from augflow.errors import ImageError, SinkError, SourceError, nearest
-from augflow.ledger import ledger
+from augflow.ledger import account, ledger
 from augflow.sink import Sink, open_sink
-from augflow.sink.folder import LEDGER, RUN, is_inside
+from augflow.sink.folder import LEDGER, RUN, is_inside, kind_of
 from augflow.source import BUILT_IN, MOST_PIXELS, Source, open_source
 from augflow.store import is_url
 
@@ -34,6 +34,8 @@ _ROWS = 4096
 _FEW = 20_000
 _MOST_TOLD = 1 << 28
 """Bytes of `run.json`."""
+_TOLD_KINDS = frozenset({"imagefolder", "webdataset", "parquet"})
+"""Sinks that `run.json`, which may be another's, may choose."""
 _PREFIX = re.compile(r"[0-9a-f]{6,16}")
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
 """What a damaged file raises; pyarrow's own errors are among them."""
@@ -67,8 +69,13 @@ class Dataset:
     """
 
     def __init__(self, sink: Mapping[str, Any]) -> None:
-        self.settings = dict(sink)
         self.sink = open_sink(sink)
+        self.settings = dict(sink)
+        with suppress(OSError):  # It is told of when the account is asked for.
+            kind = kind_of(account.read(self.sink.desk))
+            if kind in _TOLD_KINDS and kind != self.settings.get("kind") and "root" in self.settings:
+                self.settings = {"kind": kind, "root": self.settings["root"]}
+                self.sink = open_sink(self.settings)
         self.root = self.sink.desk
         self.unfinished = self.sink.workshop.exists()
         if not (self.unfinished or (self.root / LEDGER).exists() or (self.root / RUN).exists()):

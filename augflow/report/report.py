@@ -19,7 +19,7 @@ from augflow.report.gallery import MOST as SHOWN
 from augflow.report.gallery import Gallery, Shown, gallery, is_original
 from augflow.report.page import page
 from augflow.report.summary import Summary, summarise
-from augflow.sink.folder import LOCK
+from augflow.sink.folder import LOCK, is_inside
 from augflow.source import Source, open_source, told
 
 TOP = 40
@@ -126,8 +126,12 @@ class Report:
             "parents": one.parents,
             "fired": draws.fired(record["steps"]),
             "replay": replay(record["key"], told(self.dataset.settings["root"]), self._moved, self._plugins),
-            "file": quote(record["path"], errors="backslashreplace") if self._linked else None,
+            "file": quote(record["path"], errors="backslashreplace") if self._linked and self._lies(record) else None,
         }
+
+    def _lies(self, record: Mapping[str, Any]) -> bool:
+        """Whether an output is a file of its own."""
+        return is_inside(record["path"]) and (self.dataset.root / record["path"]).is_file()
 
 
 def write(html: str, to: Path) -> None:

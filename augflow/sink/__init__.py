@@ -137,6 +137,18 @@ class Sink(Puts, Protocol):
         """Bring all outputs to where they outlive the machine; the account is written after that."""
         ...
 
+    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+        """Bring outputs into the files in which they are handed on, by the sealed ledger.
+
+        Args:
+            force: make over what was edited, and what lies where such a file shall.
+
+        Returns:
+            What `run.json` shall tell under `packed` (`kind`, and under `files` the size and sha256 of each), nothing
+            where outputs are handed on as they lie; and what was left alone, with the reasons.
+        """
+        ...
+
     def publish(self) -> None:
         """Bring the account, as far as it is new, there as well."""
         ...
@@ -146,7 +158,13 @@ class Sink(Puts, Protocol):
         ...
 
 
-BUILT_IN = {"folder": "augflow.sink.folder:FolderSink", "remote": "augflow.sink.remote:RemoteSink"}
+BUILT_IN = {
+    "folder": "augflow.sink.folder:FolderSink",
+    "remote": "augflow.sink.remote:RemoteSink",
+    "imagefolder": "augflow.sink.imagefolder:ImageFolderSink",
+    "webdataset": "augflow.sink.webdataset:WebDatasetSink",
+    "parquet": "augflow.sink.parquet:ParquetSink",
+}
 
 
 def open_sink(settings: Mapping[str, Any]) -> Sink:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
@@ -47,10 +50,16 @@ class FolderSink:
         card: whether a run leaves a data card beside the ledger.
     """
 
+    kind = "folder"
+    rooms = frozenset({"half"})
+    """Folders in the workshop."""
+
     def __init__(self, root: str, card: bool = False) -> None:
         self.root = Path(root)
         self.card = card
         self.workshop = self.root / WORKSHOP
+        self.outputs = self.root
+        """Where outputs are put."""
         self._made: set[str] = set()
         self._prefix = os.path.join(self.root, "")
         self._half = os.path.join(self.workshop, "half", "")
@@ -131,9 +140,18 @@ class FolderSink:
             if not folder.is_dir():
                 continue
             for entry in [*os.scandir(folder)]:
-                ours = entry.name in OURS if folder == self.root else entry.name != "half"
+                ours = entry.name in OURS if folder == self.root else entry.name not in self.rooms
                 if (ours and not entry.is_file(follow_symlinks=False)) or (not ours and _is_linked_folder(entry)):
                     raise _led_astray(entry.path)
+        self._refuse_another_kind()
+
+    def _refuse_another_kind(self) -> None:
+        kind = kind_of(read_account(self.root)) if (self.root / RUN).exists() else self.kind
+        if kind != self.kind:
+            raise SinkError(
+                f"sink.root: {self.root.absolute()} holds a data set of the sink '{kind}', and this one is "
+                f"'{self.kind}'. Say sink={kind}, or choose another folder."
+            )
 
     def _refuse_strangers(self, force: bool) -> None:
         if self.root.exists() and not self.root.is_dir():
@@ -165,7 +183,7 @@ class FolderSink:
         finally:
             os.close(descriptor)
         if folder not in self._made:
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
+            (self.outputs / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
         os.replace(half, f"{self._prefix}{path}")
 
@@ -188,9 +206,9 @@ class FolderSink:
         """Workers write to the workshop itself."""
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        if not self.root.is_dir():
+        if not self.outputs.is_dir():
             return
-        for folder in [*os.scandir(self.root)]:
+        for folder in [*os.scandir(self.outputs)]:
             if folder.is_dir() and folder.name != WORKSHOP:
                 if folder.is_symlink():
                     raise _led_astray(folder.path)
@@ -228,33 +246,18 @@ class FolderSink:
             elif path != WORKSHOP:
                 yield Found(path, -1, 0, "foreign folder", "no output lies in it")
 
-    @contextlib.contextmanager
-    def opened(self, path: str) -> Iterator[tuple[BufferedIOBase, int]]:
-        """Open a regular file, following no link."""
-        try:
-            descriptor = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise ImageError("missing", "it has a record and is not there") from None
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise ImageError("not a file", "a link") from None
-            raise ImageError("unreadable", error.strerror or str(error)) from None
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a file", "neither a regular file nor a folder")
-            with open(descriptor, "rb", closefd=False) as file:
-                yield file, status.st_size
-        except OSError as error:
-            raise ImageError("unreadable", error.strerror or str(error)) from error
-        finally:
-            os.close(descriptor)
+    def opened(self, path: str) -> AbstractContextManager[tuple[BufferedIOBase, int]]:
+        return opened_file(self.root / path)
 
     def sealed(self) -> float:
         return os.stat(self.root / LEDGER).st_mtime
 
     def settle(self) -> None:
         settle_all(self.root)
+
+    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+        """Outputs lie where they belong already."""
+        return {}, []
 
     def publish(self) -> None:
         """The account lies where it belongs already."""
@@ -270,7 +273,7 @@ class FolderSink:
             while path := path.rpartition("/")[0]:
                 folders.add(path)
         for folder in sorted(folders, reverse=True):
-            _remove_empty(f"{self._prefix}{folder}")
+            remove_empty(f"{self._prefix}{folder}")
         return removed
 
     def end(self) -> None:
@@ -283,7 +286,51 @@ class FolderSink:
         os.rmdir(self._half)
         for entry in sorted(os.scandir(self.workshop), key=lambda entry: entry.name == "lock"):
             os.unlink(entry.path)
-        _remove_empty(self.workshop)  # It is not, where another run has come by now.
+        remove_empty(self.workshop)  # It is not, where another run has come by now.
+
+
+@contextlib.contextmanager
+def opened_file(path: Path) -> Iterator[tuple[BufferedIOBase, int]]:
+    """Open a regular file, following no link; give it with its size.
+
+    Raises:
+        ImageError: it is `missing`, `not a file` or `unreadable`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ImageError("missing", "it has a record and is not there") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ImageError("not a file", "a link") from None
+        raise ImageError("unreadable", error.strerror or str(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("not a file", "neither a regular file nor a folder")
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file, status.st_size
+    except OSError as error:
+        raise ImageError("unreadable", error.strerror or str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def read_account(root: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing where it is missing or damaged."""
+    try:
+        if not stat.S_ISREG(os.lstat(root / RUN).st_mode):  # A pipe would never end.
+            return {}
+        found = json.loads((root / RUN).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def kind_of(account: dict[str, Any]) -> str:
+    """The kind of sink that an account, which may be another's, tells of."""
+    packed = account.get("packed")
+    return str(packed.get("kind")) if isinstance(packed, dict) else "folder"
 
 
 def is_inside(path: str) -> bool:
@@ -313,7 +360,7 @@ def _led_astray(path: str | Path) -> SinkError:
     )
 
 
-def _remove_empty(folder: str | Path) -> None:
+def remove_empty(folder: str | Path) -> None:
     """Remove a folder, unless something lies in it or it is gone."""
     try:
         os.rmdir(folder)

@@ -185,6 +185,10 @@ class RemoteSink:
     def settle(self) -> None:
         """An object that was put stays."""
 
+    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+        """Outputs are handed on as they lie."""
+        return {}, []
+
     def publish(self) -> None:
         """The ledger first: while the journal is there it need not agree with the rest."""
         for name in _ACCOUNT:

@@ -51,16 +51,8 @@ def attempt(
     return [f"{faults}: {what}" for what in wrong]
 
 
-@pytest.mark.parametrize("kind", ["first run", "another recipe"])
-@pytest.mark.parametrize("role", ["driver", "worker"])
-def test_whatever_fails_the_same_command_goes_on(
-    role: str, kind: str, bench: Any, thorough: bool, tmp_path: Path
-) -> None:
-    before = tmp_path / "before"
-    words: tuple[str, ...] = ()
-    if kind == "another recipe":
-        assert bench.run(before).code == 0
-        words = OTHER
+def let_fail(bench: Any, role: str, before: Path, words: tuple[str, ...], thorough: bool, tmp_path: Path) -> None:
+    """Count the touches of a run that begins with what lies at `before`, and let it go wrong at each."""
     root = tmp_path / "counted"
     bench.copy(before, root)
     (tmp_path / "log").mkdir()
@@ -83,7 +75,34 @@ def test_whatever_fails_the_same_command_goes_on(
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         wrong = list(itertools.chain.from_iterable(pool.map(one, cases)))
-    print(
-        f"{role}, {kind}: {len(touches)} touches, {len(cases)} runs that went wrong, {len(wrong)} not as they must be"
-    )
+    print(f"{role}: {len(touches)} touches, {len(cases)} runs that went wrong, {len(wrong)} not as they must be")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("kind", ["first run", "another recipe"])
+@pytest.mark.parametrize("role", ["driver", "worker"])
+def test_whatever_fails_the_same_command_goes_on(
+    role: str, kind: str, bench: Any, thorough: bool, tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    words: tuple[str, ...] = ()
+    if kind == "another recipe":
+        assert bench.run(before).code == 0
+        words = OTHER
+    let_fail(bench, role, before, words, thorough, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sink", "then"),
+    [("webdataset", "recipe.target=9"), ("parquet", "recipe.target=6"), ("imagefolder", "recipe.target=6")],
+)
+def test_whatever_fails_while_outputs_are_packed(
+    sink: str, then: str, bench: Any, thorough: bool, tmp_path: Path
+) -> None:
+    """Into twice as many shards; into some of the same; and beside `metadata.jsonl`."""
+    words: tuple[str, ...] = (f"sink={sink}",) if sink == "imagefolder" else (f"sink={sink}", "sink.shard_size=4")
+    if not thorough and sink != "webdataset":
+        pytest.skip("with --all-faults")
+    before = tmp_path / "before"
+    assert bench.run(before, *words).code == 0
+    let_fail(bench, "driver", before, (*words, then), thorough, tmp_path)
