@@ -154,40 +154,50 @@ class Plan:
     def falls_short(self) -> bool:
         return any(plan.shortfall for plan in self.classes.values())
 
-    def units(self) -> Iterator[Unit]:
+    def units(self, rank: int = 0, of: int = 1) -> Iterator[Unit]:
         """Every sample that something is made of, class by class, in the order in which samples take turns.
 
         After them come those of the splits that pass.
+
+        Args:
+            rank, of: a slice of the plan, the samples at places `rank`, `rank + of` …; those of all ranks from 0 up to
+                `of` are the plan. What lies between is not made up.
         """
+        if not 0 <= rank < of:
+            raise ValueError(f"rank {rank} is none of {of} ranks, which count from 0")
+        before = 0
         for plan in self.classes.values():
-            yield from self._units(plan, self._census.classes[plan.label])
+            yield from self._units(plan, self._census.classes[plan.label], (rank - before) % of, of)
+            before += plan.has
         for split, other in sorted(self._census.others.items()):
             for label, keys in sorted(other.classes.items()):
                 groups = other.groups.get(label)
-                for index in self._order(split, label, keys):
+                order = self._order(split, label, keys)
+                for index in order[(rank - before) % of :: of].tolist():
                     yield Unit(label, keys[index], ORIGINAL, ORIGINAL + 1, split, groups[index] if groups else None)
+                before += len(order)
 
     def units_of(self, label: str) -> Iterator[Unit]:
         """Those of one class, the samples with the most copies first."""
         return self._units(self.classes[label], self._census.classes[label])
 
-    def _units(self, plan: ClassPlan, keys: Keys) -> Iterator[Unit]:
+    def _units(self, plan: ClassPlan, keys: Keys, first_place: int = 0, step: int = 1) -> Iterator[Unit]:
         if not plan.has:
             return
         rounds, further = divmod(plan.copies, plan.has)
         first = ORIGINAL + 1 if self.recipe.originals == "omit" else ORIGINAL
         split, groups = self.split, self._census.groups.get(plan.label)
-        for place, index in enumerate(self._order(split, plan.label, keys)):
+        order = self._order(split, plan.label, keys)[first_place::step].tolist()
+        for place, index in zip(itertools.count(first_place, step), order, strict=False):
             end = 1 + (rounds + (place < further) if plan.shares is None else int(plan.shares[index]))
             start = first if place < plan.originals or first else ORIGINAL + 1
             if start < end:
                 yield Unit(plan.label, keys[index], start, end, split, groups[index] if groups else None)
 
-    def _order(self, split: str | None, label: str, keys: Keys) -> list[int]:
+    def _order(self, split: str | None, label: str, keys: Keys) -> NDArray[np.int64]:
         if (split, label) not in self._turns:
             self._turns[split, label] = keys.ranked(self.recipe.seed)
-        order: list[int] = self._turns[split, label].tolist()
-        return order
+        return self._turns[split, label]
 
     def _repr_html_(self) -> str:
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 import re
 from collections import Counter
@@ -184,6 +185,22 @@ def test_units_come_class_by_class_and_twice_the_same() -> None:
     assert [unit.label for unit in units] == ["hat"] * 3 + ["shoe"] * 5
     assert list(plan.units()) == units
     assert all(unit.first == ORIGINAL for unit in units)
+
+
+@SOME
+@given(recipes, counts, st.integers(1, 7))
+def test_slices_are_the_plan(made: Recipe, classes: dict[str, int], of: int) -> None:
+    plan = Plan(made, census(classes))
+    slices = [[*plan.units(rank, of)] for rank in range(of)]
+    assert sorted(itertools.chain(*slices)) == sorted(plan.units())
+    if made.originals != "omit" and made.rule.surplus == "keep":  # Then every sample has something made of it.
+        whole = [*plan.units()]
+        assert slices == [whole[rank::of] for rank in range(of)]
+
+
+def test_a_slice_of_no_such_rank() -> None:
+    with pytest.raises(ValueError, match="rank 2 is none of 2"):
+        [*Plan(recipe(), census({"hat": 3})).units(2, 2)]
 
 
 def test_the_seed_says_who_begins() -> None:
