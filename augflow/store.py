@@ -41,7 +41,7 @@ _BUSY_CODES = {"RequestTimeout", "OperationAborted", "SlowDown", "Throttling", "
 """Some stores tell these with a status of 400 or 409."""
 _UNANSWERED = frozenset(
     "HTTPClientError ConnectionError EndpointConnectionError ClientError IncompleteReadError TransportError "
-    "ResponseParserError".split()
+    "ResponseParserError ServiceRequestError ServiceResponseError".split()
 )
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "DefaultCredentialsError"}
 _REFUSED_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity"}
@@ -83,7 +83,7 @@ class Store:
         self.protocol, _, rest = self.url.partition("://")
         self._filesystem: Any = None
         self._of_process = 0
-        self._class()
+        self._root = str(self._class()._strip_protocol(self.url)).rstrip("/")
         if not rest.strip("/"):
             raise refusal(f"{setting}: {self.url} names no bucket: {self.protocol}://bucket/folder.")
 
@@ -240,10 +240,6 @@ class Store:
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
-    @property
-    def _root(self) -> str:
-        return str(self._class()._strip_protocol(self.url)).rstrip("/")
-
     def _class(self) -> Any:
         try:
             import fsspec
@@ -322,8 +318,8 @@ class Store:
             raise OSError(errno.EACCES if status in (401, 403) else errno.EINVAL, code or f"HTTP {status}") from error
         if isinstance(error, TimeoutError | ConnectionError) or kinds & _UNANSWERED:
             return f"does not answer ({type(error).__name__})"
-        if isinstance(error, OSError) and error.errno in _BUSY:
-            return f"is busy or fails ({code or os.strerror(error.errno or 0)})"
+        if status >= 400 or (isinstance(error, OSError) and error.errno in _BUSY):
+            return f"is busy or fails ({code or (f'HTTP {status}' if status else error)})"
         if isinstance(error, OSError) or type(error).__module__ == "builtins":
             raise error
         raise OSError(errno.EINVAL, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
@@ -337,7 +333,8 @@ class Store:
             raise self._refusal(f"{self._setting}: a chain of protocols ({head}) is not taken: name one store.")
         if known not in PACKAGES:
             raise self._refusal(f"{self._setting}: no store is called {head}://. Known: {', '.join(PACKAGES)}.")
-        if ":" in place.rpartition("@")[0] or ("@" in place and known not in ("az", "abfs")):
+        port = ":" in place and known in ("http", "https") and "@" not in rest
+        if (":" in place and not port) or ("@" in place and known not in ("az", "abfs")):
             raise self._refusal(
                 f"{self._setting}: a {head}:// URL with a name or password in it is not taken. {_SAFER}"
             )
@@ -372,8 +369,9 @@ def _status(error: BaseException) -> int:
     """The HTTP status of a refusal; 0 where there is none."""
     for one in (error, error.__cause__):
         response = getattr(one, "response", None)
-        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
-        found = found or getattr(one, "status", None)
-        if isinstance(found, int):
-            return found
+        if isinstance(response, dict):
+            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        for name in ("status", "status_code", "code"):
+            if str(found := getattr(one, name, None)).isdecimal():
+                return int(str(found))
     return 0

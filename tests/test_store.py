@@ -178,6 +178,8 @@ def test_no_credentials_and_no_bucket_are_told(object_store: Any, monkeypatch: p
     [
         ("s3://AKIA:SECRET@bucket/x", "name or password"),
         ("s3://SECRET@bucket/x", "name or password"),
+        ("s3://AKIA:SEC/SECRET@bucket/x", "name or password"),
+        ("https://user:123/SECRET@host/x", "name or password"),
         ("https://host/x?X-Amz-Signature=SECRET", "query"),
         ("https://user:SECRET@host/x", "name or password"),
         ("s3://bucket/x#SECRET", "fragment"),

@@ -45,7 +45,7 @@ def lacking(account: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_photographs_in_a_store_give_what_they_give_on_a_disk(
-    object_store: Any, mixed_source: Path, augflow: Run, tree: Run, tmp_path: Path
+    object_store: Any, mixed_source: Path, augflow: Run, make: Run, tree: Run, tmp_path: Path
 ) -> None:
     upload(object_store.bucket("photos"), mixed_source, "train set")
     object_store.bucket("photos").put_object(Key="train set/many/bad.jpg", Body=b"no image")
@@ -56,10 +56,9 @@ def test_photographs_in_a_store_give_what_they_give_on_a_disk(
             (tmp_path / "disk" / path.name / file.name).write_bytes(file.read_bytes())
     (tmp_path / "disk" / "many" / "bad.jpg").write_bytes(b"no image")
     url = "s3://photos/train set"
-    for name, root in (("here", tmp_path / "disk"), ("there", url)):
-        said = augflow("run", f"source.root={root}", f"sink.root={tmp_path / name}", *WORDS)
-        assert said.returncode == 1, said.stderr
-        assert "bad.jpg" in said.stdout
+    make(f"source.root={tmp_path / 'disk'}", f"sink.root={tmp_path / 'here'}", *WORDS)
+    said = augflow("run", "--no-audit", f"source.root={url}", f"sink.root={tmp_path / 'there'}", *WORDS)
+    assert (said.returncode, "bad.jpg" in said.stdout) == (1, True), said.stderr
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
     here, there = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("here", "there"))
     assert lacking(here) == lacking(there)
@@ -76,10 +75,10 @@ def test_photographs_in_a_store_give_what_they_give_on_a_disk(
 
 
 def test_what_is_wrong_with_a_url_is_told_without_a_traceback(object_store: Any, augflow: Run) -> None:
-    for root, says in (("S3://nobody/x", "no such bucket: s3://nobody/x"), ("s3://key:secret@b/x", "name or password")):
-        said = augflow("plan", f'source.root="{root}"')
-        assert (said.returncode, says in said.stderr, "Traceback" in said.stderr) == (2, True, False), said.stderr
-        assert "secret" not in said.stdout + said.stderr
+    said = augflow("plan", 'source.root="s3://key:secret@bucket/x"')
+    assert (said.returncode, "name or password" in said.stderr) == (2, True), said.stderr
+    assert "Traceback" not in said.stderr
+    assert "secret" not in said.stdout + said.stderr
 
 
 def as_webdataset(source: Path, root: Path, prefix: str = "") -> dict[str, Any]:
@@ -152,13 +151,15 @@ def test_every_kind_gives_the_classes_of_the_same_photographs_on_a_disk(
 
 
 def test_shards_in_a_store_give_what_they_give_on_a_disk(
-    object_store: Any, mixed_source: Path, augflow: Run, tree: Run, tmp_path: Path
+    object_store: Any, mixed_source: Path, augflow: Run, make: Run, tree: Run, tmp_path: Path
 ) -> None:
     as_webdataset(mixed_source, tmp_path / "shards" / "x", "train-")
     upload(object_store.bucket("shards-e2e"), tmp_path / "shards", "all")
-    for name, root in (("here", tmp_path / "shards/x/train-{000..003}.tar"), ("there", "s3://shards-e2e/all/x")):
-        said = augflow("run", "source=webdataset", f'source.root="{root}"', f"sink.root={tmp_path / name}", *WORDS)
-        assert said.returncode == 0, said.stderr
+    here = tmp_path / "shards/x/train-{000..003}.tar"
+    make("source=webdataset", f'source.root="{here}"', f"sink.root={tmp_path / 'here'}", *WORDS)
+    words = ["source=webdataset", "source.root=s3://shards-e2e/all/x", f"sink.root={tmp_path / 'there'}", *WORDS]
+    said = augflow("run", "--no-audit", *words)
+    assert said.returncode == 0, said.stderr
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
 
 
