@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import ray
+from ray.job_config import JobConfig
 
 from augflow.errors import SurroundingsError
 
@@ -29,6 +30,12 @@ class Node(NamedTuple):
     id: str
     name: str
     slots: int
+
+
+class _Job(JobConfig):
+    def _runtime_env_has_working_dir(self) -> bool:
+        """Keeps Ray from letting its workers import what lies in the folder that the driver happens to be in."""
+        return True
 
 
 def nodes(cpus: float) -> dict[str, Node]:
@@ -63,7 +70,7 @@ def connected(address: str, cpus: float, workers: int | str) -> Iterator[None]:
     with _signals_kept():
         try:
             _knock(address)
-            ray.init(address=address, **quiet)
+            ray.init(address=address, job_config=_Job(), **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             said = str(error).strip().partition("\n")[0]
             raise SurroundingsError(f"executor.address: no cluster can be used at '{address}': {said}") from error

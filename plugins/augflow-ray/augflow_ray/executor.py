@@ -101,7 +101,8 @@ class RayExecutor:
         self._look()
         if not self._nodes:
             raise PluginError(f"executor.cpus: no node of the cluster has {self.cpus:g} CPUs for a task.")
-        order = Order(work, os.urandom(16).hex(), facts(work.spec), self.task_timeout, self.allow_drift)
+        digest, here = os.urandom(16).hex(), facts(work.spec)
+        order = Order(work, digest, os.getcwd(), here, self.task_timeout, self.allow_drift)
         told = ray.put(order)
         self._compare(told)
         suspects = []

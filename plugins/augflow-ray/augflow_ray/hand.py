@@ -33,19 +33,27 @@ class Hand:
     """The process, from the side of the one that minds it; it ends with that one, however it ends.
 
     `facts` tells what decides pixels there. `begin` waits until the work is built.
+
+    Args:
+        folder: the driver's, which relative paths refer to; where there is none, they must be absolute.
     """
 
     facts: Facts
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, folder: str) -> None:
         ours, theirs = socket.socketpair()
         self._pipe = Connection(ours.detach())
         held, self._life = os.pipe()
         with theirs:
-            command = [sys.executable, "-m", __name__, str(theirs.fileno()), str(held)]
-            environment = os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            # What is imported is what is installed, and nothing that happens to lie in a folder.
+            command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(held)]
             try:
-                self._process = subprocess.Popen(command, env=environment, pass_fds=(theirs.fileno(), held))
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=folder if os.path.isdir(folder) else None,
+                    env=os.environ | _ONE_THREAD,
+                    pass_fds=(theirs.fileno(), held),
+                )
             finally:
                 os.close(held)
         try:

@@ -23,6 +23,8 @@ class Order(NamedTuple):
     work: Work
     digest: str
     """Of the work, to know it again by."""
+    folder: str
+    """The driver's working folder."""
     facts: Facts
     """What decides pixels where the driver is."""
     patience: float
@@ -111,7 +113,7 @@ class _Kept:
         """The process for a run's work, started where there is none."""
         if self._hand is None or self._digest != order.digest:
             self.close()
-            self._hand, self._digest, self._begun = Hand(order.work), order.digest, False
+            self._hand, self._digest, self._begun = Hand(order.work, order.folder), order.digest, False
         return self._hand
 
     def begun(self, order: Order) -> Hand:

@@ -54,10 +54,11 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 
 def test_two_nodes_leave_what_one_machine_leaves(
-    machines: Any, source: Path, tmp_path: Path, whole: dict[str, str]
+    machines: Any, source: Path, tmp_path: Path, whole: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machines.add()
-    outcome = make(source, tmp_path / "sink", "executor=ray")
+    monkeypatch.chdir(tmp_path)  # Long after the nodes were started.
+    outcome = make(source, Path("sink"), "executor=ray")
     assert [(aside.key, aside.kind) for aside in outcome.aside] == [("few/torn.jpg", "damaged")]
     assert tree(tmp_path / "sink") == whole
     assert "drift" not in json.loads((tmp_path / "sink" / "run.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from augflow.errors import PluginError, SurroundingsError
 from augflow.executor import Work, open_executor
 from augflow.testing import obedient
 
-AUGFLOW = [sys.executable, "-c", "import sys; from augflow.cli import main; sys.exit(main())"]
+AUGFLOW = [sys.executable, "-P", "-c", "import sys; from augflow.cli import main; sys.exit(main())"]
 
 
 def test_its_settings_are_its_defaults() -> None:
@@ -57,21 +58,23 @@ def test_without_anything_to_do_no_cluster_is_asked() -> None:
     assert list(RayExecutor("127.0.0.1:1").run(Work(obedient.ENTRY, {}), [])) == []
 
 
-def test_a_command_runs_on_ray_and_leaves_none_of_it(tmp_path: Path) -> None:
-    command = [*AUGFLOW, "run", "source=demo", f"sink.root={tmp_path / 'sink'}", "recipe.target=12"]
+def test_a_command_runs_on_ray_wherever_it_stands_and_leaves_none_of_it(tmp_path: Path) -> None:
+    for decoy in ("augflow", "augflow_ray", "numpy", "json"):
+        (tmp_path / f"{decoy}.py").write_text("raise SystemExit('a file that happens to lie here was imported')\n")
+    command = [*AUGFLOW, "run", "source=demo", "sink.root=sink", "recipe.target=12"]
     command += ["recipe.surplus=drop", "recipe.render.size=32", "--no-audit", "executor=ray", "executor.workers=1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "72 images in" in done.stdout
     assert done.stderr == ""
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in _read(path)]
+    assert not [link for link in Path("/proc").glob("[0-9]*/cwd") if _target(link) == str(tmp_path)]
 
 
-def _read(path: Path) -> bytes:
+def _target(link: Path) -> str:
     try:
-        return path.read_bytes()
+        return os.readlink(link)
     except OSError:
-        return b""
+        return ""
 
 
 def test_what_decides_pixels_is_told_of_plugin_files_too(tmp_path: Path) -> None:
