@@ -74,6 +74,11 @@ class OwnFiles:
                 found.append((name, entry))
         return found
 
+    @property
+    def names(self) -> set[str]:
+        """Everything that is known to have been written, there or not."""
+        return {*self.told, *(name for name, _ in self._since)}
+
     def there(self, name: str, thorough: bool = False) -> Told | None:
         """What is known of the file that lies there; None where none does.
 
