@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Any
 
@@ -32,7 +32,9 @@ class ImageFolderSink(FolderSink):
         ours = OwnFiles(self.root, self.workshop).names
         return (found for found in super().sizes() if found[0] not in ours)
 
-    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+    def pack(
+        self, force: bool = False, seen: Callable[[int], None] = lambda outputs: None
+    ) -> tuple[dict[str, Any], list[Found]]:
         """Write `metadata.jsonl` by the ledger, unless it is there as it shall be."""
         own = OwnFiles(self.root, self.workshop)
         files: dict[str, Told] = {}
@@ -47,7 +49,10 @@ class ImageFolderSink(FolderSink):
             except StrangeFileError as error:
                 left.append(Found(name, -1, 0, error.kind, error.detail))
                 files |= own.doubted(name)
+            seen(outputs)
         for name in sorted(own.names - files.keys() - {found.path for found in left}):
+            if name.count("/") > 1 or name.rpartition("/")[2] != METADATA:
+                continue  # An account that is another's may not choose what is removed.
             try:
                 if own.there(name, thorough=True):
                     os.unlink(self.root / name)

@@ -27,7 +27,7 @@ from augflow.plan.plan import Plan
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.replay import replay
-from augflow.runner import Outcome, run
+from augflow.runner import Outcome, Watch, run
 from augflow.sink import open_sink
 from augflow.sink.rows import count_for, number_of
 from augflow.sink.shards import ShardSink, _fit
@@ -149,6 +149,38 @@ def test_a_run_that_has_nothing_to_do_touches_nothing(kind: str, own: Callable[[
     before = stamps(made.root)
     assert made.run().exit_code == 0
     assert stamps(made.root) == before
+
+
+def test_packing_tells_how_it_goes(made_once: dict[str, Path], tmp_path: Path) -> None:
+    class Counting(Watch):
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def packed(self, outputs: int) -> None:
+            self.seen.append(outputs)
+
+    watch = Counting()
+    source = {"kind": "folder", "root": str(made_once["source"])}
+    run(read_recipe(RECIPE, Registry()), source, settings("webdataset", tmp_path / "out"), watch=watch)
+    assert len(watch.seen) == 8
+    assert sum(watch.seen) == 24
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_an_account_of_others_removes_nothing_outside(kind: str, own: Callable[[str], Made], tmp_path: Path) -> None:
+    """Not even a file whose sha256 it knows."""
+    made = own(kind)
+    victims = [tmp_path / "victim.txt", tmp_path / "metadata.jsonl", made.root / "crowd" / "mine" / "metadata.jsonl"]
+    account = json.loads((made.root / "run.json").read_bytes())
+    for victim in victims:
+        victim.parent.mkdir(parents=True, exist_ok=True)
+        victim.write_text("mine")
+        told = {"size": 4, "outputs": 1, "sha256": hashlib.sha256(b"mine").hexdigest(), "members": "0" * 64}
+        account["packed"]["files"][os.path.relpath(victim, made.root)] = told
+    (made.root / "run.json").write_text(json.dumps(account))
+    for force in (False, True):
+        made.run(RECIPE | {"target": 13}, force=force)
+        assert [victim.read_text() for victim in victims] == ["mine"] * 3
 
 
 @pytest.mark.parametrize("kind", SHARDED)
@@ -286,7 +318,17 @@ def test_a_name_of_a_split_that_readers_refuse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PACKED)
-@pytest.mark.parametrize("packed", [5, {}, {"files": []}, {"files": {"data/x": 5}}, {"files": {"../x": {"size": 1}}}])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        5,
+        {},
+        {"files": []},
+        {"files": {"data/x": 5}},
+        {"files": {"../x": {"size": 1}}},
+        {"files": {"x": {"sha256": []}}},
+    ],
+)
 def test_accounts_that_tell_nonsense_of_files(kind: str, packed: Any, own: Callable[[str], Made]) -> None:
     made = own(kind)
     account = json.loads((made.root / "run.json").read_bytes())
