@@ -53,6 +53,9 @@ class Watch:
     def sealing(self) -> None:
         """All is made; the ledger is being written."""
 
+    def packed(self, outputs: int) -> None:
+        """So many outputs more lie in the files in which the sink hands them on."""
+
 
 @dataclass
 class Outcome:
@@ -278,7 +281,7 @@ class _Run:
             self.sink.collect()
             self.sink.settle()
             ledger.seal(self.sink.desk / LEDGER, self.journal, asked, self.recipe.digest, plan.digest)
-        packed, strange = self.sink.pack(self.force)
+        packed, strange = self.sink.pack(self.force, self.watch.packed)
         outcome.left += (Aside(found.path, found.kind, found.detail) for found in strange)
         if fresh or packed != account.read(self.sink.desk).get("packed", {}):
             told = self.recipe, plan, outcome.aside, self.facts, self.lock, outcome.kept > 0, packed

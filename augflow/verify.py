@@ -22,6 +22,7 @@ from augflow.ledger.dataset import Counting, Dataset, DatasetError, silently, so
 from augflow.plan.plan import ORIGINAL
 from augflow.recipe.recipe import Recipe
 from augflow.sink.folder import LEDGER, LOCK, RUN, WORKSHOP, is_inside
+from augflow.sink.own import is_told
 from augflow.source import told
 
 if TYPE_CHECKING:
@@ -310,10 +311,12 @@ class _Verifier:
         """Size and sha256 of the files in which the sink hands outputs on."""
         try:
             files = (account or {}).get("packed", {}).get("files", {})
-            return {name: (told["size"], told["sha256"]) for name, told in files.items() if is_inside(name)}
-        except (LookupError, TypeError, AttributeError):
+            sound = {name: told for name, told in files.items() if is_inside(name) and is_told(told)}
+        except AttributeError:
+            files, sound = {"": None}, {}
+        if sound != files:
             self._fault("edited run.json", RUN, "it does not tell of what files the data set is made up")
-            return {}
+        return {name: (told["size"], told["sha256"]) for name, told in sound.items()}
 
     def _hash(self, files: list[tuple[str, int, str]], table: pa.Table) -> dict[str, str]:
         """Hash files, and the samples they were made from; return what those hold that hold something else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import BufferedIOBase
 from pathlib import Path
@@ -137,11 +137,14 @@ class Sink(Puts, Protocol):
         """Bring all outputs to where they outlive the machine; the account is written after that."""
         ...
 
-    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+    def pack(
+        self, force: bool = False, seen: Callable[[int], None] = lambda outputs: None
+    ) -> tuple[dict[str, Any], list[Found]]:
         """Bring outputs into the files in which they are handed on, by the sealed ledger.
 
         Args:
             force: make over what was edited, and what lies where such a file shall.
+            seen: called with how many outputs were packed since.
 
         Returns:
             What `run.json` shall tell under `packed` (`kind`, and under `files` the size and sha256 of each), nothing

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from io import BufferedIOBase
 from pathlib import Path
@@ -255,7 +255,9 @@ class FolderSink:
     def settle(self) -> None:
         settle_all(self.root)
 
-    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+    def pack(
+        self, force: bool = False, seen: Callable[[int], None] = lambda outputs: None
+    ) -> tuple[dict[str, Any], list[Found]]:
         """Outputs lie where they belong already."""
         return {}, []
 

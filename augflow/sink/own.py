@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from augflow.errors import ImageError
-from augflow.sink.folder import RUN, opened_file, read_account
+from augflow.sink.folder import RUN, is_inside, opened_file, read_account
 from augflow.sink.whole import write_all, written
 
 Told: TypeAlias = dict[str, Any]
@@ -54,7 +54,7 @@ class OwnFiles:
         packed = read_account(root).get("packed")
         files = packed.get("files") if isinstance(packed, dict) else None
         told = files.items() if isinstance(files, dict) else ()
-        self.told: dict[str, Told] = {name: entry for name, entry in told if _is_told(entry)}
+        self.told: dict[str, Told] = {name: entry for name, entry in told if is_inside(name) and is_told(entry)}
         """What `run.json` tells."""
         self._since = list(self._journal())
         self._time = os.stat(root / RUN).st_mtime if self.told else 0.0
@@ -70,9 +70,14 @@ class OwnFiles:
                 name, entry = json.loads(line)
             except (ValueError, TypeError):
                 continue  # Torn.
-            if _is_told(entry):
+            if isinstance(name, str) and is_inside(name) and is_told(entry):
                 found.append((name, entry))
         return found
+
+    @property
+    def names(self) -> set[str]:
+        """Everything that is known to have been written, there or not."""
+        return {*self.told, *(name for name, _ in self._since)}
 
     def there(self, name: str, thorough: bool = False) -> Told | None:
         """What is known of the file that lies there; None where none does.
@@ -177,7 +182,8 @@ class _Hashing(io.RawIOBase):
         return size
 
 
-def _is_told(entry: Any) -> bool:
+def is_told(entry: Any) -> bool:
+    """Whether this tells of a file as augflow does; `run.json` may be another's."""
     return (
         isinstance(entry, dict)
         and all(type(entry.get(name)) is int for name in ("size", "outputs"))

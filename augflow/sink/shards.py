@@ -14,7 +14,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import BufferedIOBase
 from pathlib import Path
@@ -152,7 +152,9 @@ class ShardSink(FolderSink):
             os.rmdir(folder)
         super().end()
 
-    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+    def pack(
+        self, force: bool = False, seen: Callable[[int], None] = lambda outputs: None
+    ) -> tuple[dict[str, Any], list[Found]]:
         own, ledger = OwnFiles(self.root, self.workshop), self.root / LEDGER
         labels = labels_of(ledger)
         files: dict[str, Told] = {}
@@ -165,6 +167,7 @@ class ShardSink(FolderSink):
                 files[name] = self._pack(own, name, rows, labels, force)
             except StrangeFileError as error:
                 left.append(Found(name, -1, 0, error.kind, error.detail))
+            seen(len(rows))
         left += self._clear(own, asked, force)
         files |= {name: told for found in left for name, told in own.doubted(found.path).items()}
         self._counts = None

@@ -60,6 +60,8 @@ class RunProgress(Watch):
         self._progress = _progress()
         self._tasks: dict[str, TaskID] = {}
         self._whole = self._progress.add_task("Looking", total=None)
+        self._outputs = 0
+        self._packing: TaskID | None = None
 
     def __enter__(self) -> RunProgress:
         self._progress.start()
@@ -72,6 +74,7 @@ class RunProgress(Watch):
         self._progress.update(self._whole, completed=samples)
 
     def planned(self, plan: Plan, present: Counter[str]) -> None:
+        self._outputs = plan.outputs
         self._progress.reset(
             self._whole, description="All", total=plan.outputs, completed=min(plan.outputs, sum(present.values()))
         )
@@ -96,3 +99,8 @@ class RunProgress(Watch):
 
     def sealing(self) -> None:
         self._progress.update(self._whole, description="Sealing the ledger")
+
+    def packed(self, outputs: int) -> None:
+        if self._packing is None:
+            self._packing = self._progress.add_task("Packing", total=self._outputs)
+        self._progress.advance(self._packing, outputs)

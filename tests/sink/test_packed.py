@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 from collections import Counter
@@ -26,10 +27,10 @@ from augflow.plan.plan import Plan
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.replay import replay
-from augflow.runner import Outcome, run
+from augflow.runner import Outcome, Watch, run
 from augflow.sink import open_sink
 from augflow.sink.rows import count_for, number_of
-from augflow.sink.shards import ShardSink
+from augflow.sink.shards import ShardSink, _fit
 from augflow.source import open_source
 from augflow.verify import verify
 
@@ -150,6 +151,38 @@ def test_a_run_that_has_nothing_to_do_touches_nothing(kind: str, own: Callable[[
     assert stamps(made.root) == before
 
 
+def test_packing_tells_how_it_goes(made_once: dict[str, Path], tmp_path: Path) -> None:
+    class Counting(Watch):
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def packed(self, outputs: int) -> None:
+            self.seen.append(outputs)
+
+    watch = Counting()
+    source = {"kind": "folder", "root": str(made_once["source"])}
+    run(read_recipe(RECIPE, Registry()), source, settings("webdataset", tmp_path / "out"), watch=watch)
+    assert len(watch.seen) == 8
+    assert sum(watch.seen) == 24
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_an_account_of_others_removes_nothing_outside(kind: str, own: Callable[[str], Made], tmp_path: Path) -> None:
+    """Not even a file whose sha256 it knows."""
+    made = own(kind)
+    victims = [tmp_path / "victim.txt", tmp_path / "metadata.jsonl", made.root / "crowd" / "mine" / "metadata.jsonl"]
+    account = json.loads((made.root / "run.json").read_bytes())
+    for victim in victims:
+        victim.parent.mkdir(parents=True, exist_ok=True)
+        victim.write_text("mine")
+        told = {"size": 4, "outputs": 1, "sha256": hashlib.sha256(b"mine").hexdigest(), "members": "0" * 64}
+        account["packed"]["files"][os.path.relpath(victim, made.root)] = told
+    (made.root / "run.json").write_text(json.dumps(account))
+    for force in (False, True):
+        made.run(RECIPE | {"target": 13}, force=force)
+        assert [victim.read_text() for victim in victims] == ["mine"] * 3
+
+
 @pytest.mark.parametrize("kind", SHARDED)
 def test_one_more_photograph_touches_only_the_shards_that_hold_its_outputs(
     kind: str, own: Callable[[str], Made]
@@ -243,17 +276,73 @@ def plan_changes(made: Made) -> int:
     return sum(change.make for change in found[0].values())
 
 
-def test_splits_have_shards_of_their_own(small_source: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def split_source(small_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen images to train with, four to validate with."""
+    root = tmp_path_factory.mktemp("split")
     for split, label in (("train", "crowd"), ("train", "few"), ("val", "few")):
-        shutil.copytree(small_source / label, tmp_path / "source" / split / label)
-    recipe, sink = read_recipe(RECIPE, Registry()), settings("parquet", tmp_path / "out")
-    run(recipe, {"kind": "folder", "root": str(tmp_path / "source"), "others": "pass"}, sink | {"shard_size": 100})
-    names = [path.name for path in sorted((tmp_path / "out" / "data").iterdir())]
-    assert names == ["train-00000-of-00001.parquet", "val-00000-of-00001.parquet"]
-    tables = [pq.read_table(tmp_path / "out" / "data" / name) for name in names]
-    assert [len(table) for table in tables] == [24, 4]
-    assert set(tables[1]["split"].to_pylist()) == {"val"}
+        shutil.copytree(small_source / label, root / split / label)
+    return root
+
+
+@pytest.mark.parametrize("kind", SHARDED)
+def test_splits_have_shards_of_their_own(kind: str, split_source: Path, tmp_path: Path) -> None:
+    sink = settings(kind, tmp_path / "out") | {"shard_size": 100}
+    run(read_recipe(RECIPE, Registry()), {"kind": "folder", "root": str(split_source), "others": "pass"}, sink)
+    told = json.loads((tmp_path / "out" / "run.json").read_bytes())["packed"]
+    suffix = "tar" if kind == "webdataset" else "parquet"
+    held = {name: about["outputs"] for name, about in told["files"].items()}
+    assert held == {f"data/train-00000-of-00001.{suffix}": 24, f"data/val-00000-of-00001.{suffix}": 4}
     assert verify(sink).faults == []
+
+
+def test_splits_have_metadata_of_their_own(split_source: Path, tmp_path: Path) -> None:
+    sink, recipe = settings("imagefolder", tmp_path / "out"), read_recipe(RECIPE, Registry())
+    source = {"kind": "folder", "root": str(split_source), "others": "pass"}
+    assert run(recipe, source, sink).exit_code == run(recipe, source, sink).exit_code == 0
+    for split, count in (("train", 24), ("val", 4)):
+        text = (tmp_path / "out" / split / "metadata.jsonl").read_text()
+        names = [json.loads(line)["file_name"] for line in text.splitlines()]
+        assert len(names) == count
+        assert all((tmp_path / "out" / split / name).is_file() for name in names)
+    assert verify(sink).faults == []
+    run(recipe, {"kind": "folder", "root": str(split_source / "train")}, sink)
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"crowd", "few"}
+    assert verify(sink).faults == []
+
+
+def test_a_name_of_a_split_that_readers_refuse(tmp_path: Path) -> None:
+    assert re.fullmatch(r"fold_1__[0-9a-f]{8}", _fit("fold 1?"))
+    assert _fit("fold 1?") != _fit("fold 1!")
+    assert _fit("val") == "val"
+
+
+@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize(
+    "packed",
+    [
+        5,
+        {},
+        {"files": []},
+        {"files": {"data/x": 5}},
+        {"files": {"../x": {"size": 1}}},
+        {"files": {"x": {"sha256": []}}},
+    ],
+)
+def test_accounts_that_tell_nonsense_of_files(kind: str, packed: Any, own: Callable[[str], Made]) -> None:
+    made = own(kind)
+    account = json.loads((made.root / "run.json").read_bytes())
+    told = packed | {"kind": kind} if isinstance(packed, dict) else packed
+    (made.root / "run.json").write_text(json.dumps(account | {"packed": told}))
+    found = verify(made.settings, executor={"kind": "local", "workers": 1})
+    assert {fault.kind for fault in found.faults} <= {"edited run.json", "foreign file"}
+    assert found.exit_code == 1
+    before = tree(made.root)
+    if isinstance(packed, dict):
+        assert {item.kind for item in made.run().left} == {"foreign file"}
+        assert made.run(force=True).exit_code == 0
+        assert made.faults() == set()
+    assert tree(made.root) == before
 
 
 @pytest.mark.parametrize(
