@@ -12,7 +12,7 @@ from typing import Any
 
 from augflow import __version__
 from augflow.ledger.dataset import Dataset
-from augflow.sink.folder import LEDGER
+from augflow.sink.folder import LEDGER, kind_of
 
 VERSION = "http://mlcommons.org/croissant/1.0"
 _CONTEXT: dict[str, Any] = {
@@ -48,6 +48,8 @@ _MEDIA = {
     "tiff": "image/tiff",
     "webp": "image/webp",
 }
+_SHARDS = ("webdataset", "parquet")
+_PACKED = {"jsonl": "application/jsonlines", "parquet": "application/x-parquet", "tar": "application/x-tar"}
 _KEY_IN_NAME = r"(?:.*-)?([0-9a-f]{16})(?:\.[^.]*)?$"
 """Also of a key alone: mlcroissant applies it once to join, and once more to what it joined."""
 _COLUMNS = {
@@ -92,8 +94,12 @@ def croissant(dataset: Dataset, ledger_sha256: str) -> dict[str, Any]:
         "name": name,
         "description": _description(dataset, found),
         "conformsTo": VERSION,
-        "distribution": _distribution(dataset, found, ledger_sha256),
-        "recordSet": [*enumerations, _records(bool(found.splits)), _images(bool(found.splits))],
+        "distribution": [*_distribution(dataset, found, ledger_sha256), *_packed(dataset)],
+        "recordSet": [
+            *enumerations,
+            _records(bool(found.splits)),
+            *([] if _in_shards(dataset) else [_images(bool(found.splits))]),
+        ],
     }
 
 
@@ -127,18 +133,21 @@ def _description(dataset: Dataset, found: _Found) -> str:
 
 
 def _distribution(dataset: Dataset, found: _Found, ledger_sha256: str) -> list[dict[str, Any]]:
+    ledger = {
+        "@type": "cr:FileObject",
+        "@id": LEDGER,
+        "name": LEDGER,
+        "description": "A record for every image.",
+        "contentUrl": LEDGER,
+        "contentSize": f"{(dataset.root / LEDGER).stat().st_size} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": ledger_sha256,
+    }
+    if _in_shards(dataset):
+        return [ledger]
     media = sorted({_MEDIA.get(ending.lower(), "application/octet-stream") for ending in found.endings})
     return [
-        {
-            "@type": "cr:FileObject",
-            "@id": LEDGER,
-            "name": LEDGER,
-            "description": "A record for every image.",
-            "contentUrl": LEDGER,
-            "contentSize": f"{(dataset.root / LEDGER).stat().st_size} B",
-            "encodingFormat": "application/x-parquet",
-            "sha256": ledger_sha256,
-        },
+        ledger,
         {
             "@type": "cr:FileSet",
             "@id": "image-files",
@@ -147,6 +156,30 @@ def _distribution(dataset: Dataset, found: _Found, ledger_sha256: str) -> list[d
             "encodingFormat": media[0] if len(media) == 1 else media,
             "includes": [f"{_literally(folder)}/*" for folder in sorted(found.folders)],
         },
+    ]
+
+
+def _in_shards(dataset: Dataset) -> bool:
+    """Whether images lie in shards, each with its label, instead of in files of their own."""
+    return kind_of(dataset.account) in _SHARDS
+
+
+def _packed(dataset: Dataset) -> list[dict[str, Any]]:
+    """Shards, and what else a sink hands outputs on in."""
+    packed = dataset.account.get("packed")
+    files = packed.get("files") if isinstance(packed, dict) else None
+    return [
+        {
+            "@type": "cr:FileObject",
+            "@id": name,
+            "name": name,
+            "contentUrl": name,
+            "contentSize": f"{said.get('size')} B",
+            "encodingFormat": _PACKED.get(name.rpartition(".")[2], "application/octet-stream"),
+            "sha256": said.get("sha256"),
+        }
+        for name, said in sorted(files.items() if isinstance(files, dict) else ())
+        if isinstance(said, dict)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -89,6 +90,26 @@ def test_splits_and_odd_names(tmp_path: Path, small_source: Path, make_set: Any,
         ("odd [*] name", "val"): 2,
         ("no", "val"): 2,
     }
+
+
+@pytest.mark.parametrize("kind", ["imagefolder", "webdataset", "parquet"])
+def test_other_sinks_name_the_files_that_hold_their_images(
+    kind: str, small_source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = [f"source.root={small_source}", f"sink={kind}", f"sink.root={tmp_path / 'made'}", "recipe.target=13"]
+    assert cli.main(["run", *words, "recipe.render.size=24", "--no-audit"]) == 0
+    assert export(f"sink.root={tmp_path / 'made'}") == 0
+    told = json.loads((tmp_path / "made" / "croissant.json").read_text())
+    files = {item["contentUrl"]: item["sha256"] for item in told["distribution"] if item["@type"] == "cr:FileObject"}
+    assert files == {name: hashlib.sha256((tmp_path / "made" / name).read_bytes()).hexdigest() for name in files}
+    packed = {path.relative_to(tmp_path / "made").as_posix() for path in tmp_path.glob("made/data/*")}
+    assert {*files} == (packed or {"metadata.jsonl"}) | {"ledger.parquet"}
+    dataset = loaded(tmp_path / "made", caplog)
+    assert texts(dataset.records("records"), "records/label") == {("crowd",): 13, ("few",): 13}
+    if kind == "imagefolder":
+        assert texts(dataset.records("images"), "images/label") == {("crowd",): 13, ("few",): 13}
+    else:
+        assert [item["@id"] for item in told["recordSet"]] == ["labels", "records"]
 
 
 def test_a_ledger_of_another_run_is_noticed(made: Path, small_source: Path, make_set: Any, caplog: Any) -> None:
