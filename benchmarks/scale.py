@@ -85,10 +85,11 @@ def steady_rate(sink: Path) -> float:
     return (len(written) - 1 - start) / (written[-1] - written[start])
 
 
-def simulate(outputs: int, executor: str, folder: Path | None) -> None:
+def simulate(outputs: int, executor: str, batch_size: int | None, folder: Path | None) -> None:
     """Run `outputs` tasks without pixels in a process of their own and print what each part took."""
     with tempfile.TemporaryDirectory(dir=folder) as root:
         command = [sys.executable, __file__, "stub", "--one", root, "--executor", executor, "--outputs", str(outputs)]
+        command += ["--batch-size", str(batch_size)] if batch_size else []
         said = subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": _path()}
         )
@@ -119,7 +120,7 @@ def _path() -> str:
     return os.pathsep.join(filter(None, (str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH"))))
 
 
-def simulate_one(outputs: int, executor: str, root: Path) -> None:
+def simulate_one(outputs: int, executor: str, batch_size: int | None, root: Path) -> None:
     """Run in this process, and print the figures as JSON."""
     import stub
 
@@ -153,6 +154,8 @@ def simulate_one(outputs: int, executor: str, root: Path) -> None:
     listed = sum(1 for _ in stub.Photographs(samples).scan())
     runner.MAKER = "stub:Stub"
     settings: dict[str, Any] = {"kind": executor, "workers": 2}
+    if batch_size:
+        settings["batch_size"] = batch_size
     mark("began")
     done = runner.run(
         read_recipe(RECIPE, Registry()),
@@ -186,11 +189,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="alternations of the two executors")
     parser.add_argument("--outputs", type=int, help="20,000 for `ray`, 1,000,000 for `stub` unless given")
     parser.add_argument("--executor", choices=EXECUTORS, default="local", help="that `stub` runs on")
+    parser.add_argument("--batch-size", type=int, help="of Ray's tasks, for `stub`")
     parser.add_argument("--folder", type=Path, help="where `stub` writes: about 1 KB for each output")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        simulate_one(options.outputs, options.executor, options.one)
+        simulate_one(options.outputs, options.executor, options.batch_size, options.one)
         return
     adopt_orphans()
     print(machine())
@@ -198,7 +202,7 @@ def main() -> None:
         if options.what in (None, "ray"):
             compare(options.outputs or 20_000, options.rounds)
         if options.what in (None, "stub"):
-            simulate(options.outputs or 1_000_000, options.executor, options.folder)
+            simulate(options.outputs or 1_000_000, options.executor, options.batch_size, options.folder)
     except CommandError as error:
         raise SystemExit(f"scale.py: {error}") from None
 

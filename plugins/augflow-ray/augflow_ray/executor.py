@@ -58,7 +58,7 @@ class RayExecutor:
         cpus: float = 1,
         workers: int | str = "auto",
         in_flight: int | str = "auto",
-        batch_size: int = 32,
+        batch_size: int = 128,
         retries: int = 3,
         task_timeout: float = 600,
         allow_drift: bool = False,
