@@ -24,6 +24,7 @@ from augflow.plan.plan import Namer, Plan
 from augflow.registry import Registry
 from augflow.sink import Sink
 from augflow.sink.folder import LEDGER
+from augflow.sink.own import raise_if_surroundings
 from augflow.source import Aside, Source, splits_of, told
 
 T = TypeVar("T")
@@ -144,8 +145,12 @@ class Stock:
         """Tell the edited from the sound by content."""
 
         def differs(path: str) -> tuple[str, bool]:
-            with self.sink.opened(path) as (file, _):
-                return path, hashlib.file_digest(file, "sha256").digest() != self._entry(path).sha256
+            try:
+                with self.sink.opened(path) as (file, _):
+                    return path, hashlib.file_digest(file, "sha256").digest() != self._entry(path).sha256
+            except ImageError as error:
+                raise_if_surroundings(error)
+                return path, True
 
         fresh = [path for path in paths if path not in self._hashed]
         for path, other in _at_once(differs, fresh):

@@ -53,6 +53,17 @@ def rows(ledger: Path) -> Iterator[Row]:
         yield from map(row, batch.to_pylist())
 
 
+def keys_of(ledger: Path) -> set[str]:
+    """The key of every output; none where there is no ledger."""
+    import pyarrow.parquet as pq
+
+    found: set[str] = set()
+    if ledger.exists():
+        for batch in pq.ParquetFile(ledger).iter_batches(columns=["key"]):
+            found.update(batch.column(0).to_pylist())
+    return found
+
+
 def labels_of(ledger: Path) -> list[str]:
     """Every class that has an output, in order; the place of each is its number."""
     import pyarrow.parquet as pq

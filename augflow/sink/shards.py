@@ -26,7 +26,7 @@ from augflow.errors import ImageError, SinkError
 from augflow.sink import Found
 from augflow.sink.folder import LEDGER, OURS, RUN, FolderSink, is_inside, opened_file, remove_empty
 from augflow.sink.own import OwnFiles, StrangeFileError, Told, raise_if_surroundings
-from augflow.sink.rows import Row, key_of, labels_of, number_of, shards
+from augflow.sink.rows import Row, key_of, keys_of, labels_of, number_of, shards
 
 DATA = "data"
 OUTPUTS = "outputs"
@@ -104,9 +104,10 @@ class ShardSink(FolderSink):
         super().demand_room(source, [DATA])
 
     def sizes(self) -> Iterator[tuple[str, int]]:
+        told = keys_of(self.root / LEDGER)  # What no record tells of any more goes when its shard is packed.
         for name in self._shards():
             for member in self._members(name):
-                if not member.strange:
+                if not member.strange and key_of(member.path) in told:
                     yield member.path, member.size
         yield from super().sizes()
 
@@ -168,7 +169,7 @@ class ShardSink(FolderSink):
             except StrangeFileError as error:
                 left.append(Found(name, -1, 0, error.kind, error.detail))
             seen(len(rows))
-        left += self._clear(own, asked, force)
+        left += self._clear(own, asked, files if left else None, force)
         files |= {name: told for found in left for name, told in own.doubted(found.path).items()}
         self._counts = None
         return {"kind": self.kind, "labels": labels, "files": files}, left
@@ -201,15 +202,22 @@ class ShardSink(FolderSink):
             raise StrangeFileError("not packed", f"{row['path']}: its bytes are not those that its record tells of")
         return data
 
-    def _clear(self, own: OwnFiles, asked: set[str], force: bool) -> list[Found]:
-        """Remove shards that nothing asks for any more; tell what else lies beside."""
+    def _clear(self, own: OwnFiles, asked: set[str], kept: dict[str, Told] | None, force: bool) -> list[Found]:
+        """Remove shards that nothing asks for any more; tell what else lies beside.
+
+        Args:
+            kept: where not all could be packed: shards stay, since they may hold the rest, and are told here.
+        """
         left: list[Found] = []
         if not (self.root / DATA).is_dir():
             return left
         for name in sorted(f"{DATA}/{entry}" for entry in os.listdir(self.root / DATA)):
             if name not in asked:
                 try:
-                    own.there(name, thorough=True)
+                    told = own.there(name, thorough=True)
+                    if told and kept is not None:
+                        kept[name] = told
+                        continue
                 except StrangeFileError as error:
                     if not force or name not in own.told:
                         left.append(Found(name, -1, 0, error.kind, error.detail))
