@@ -28,6 +28,7 @@ LAYERS = (
     "plan.census",
     "plan.plan",
     "ledger.journal",
+    "ledger.newest",
     "engine.work engine.views ledger.ledger",
     "ledger.stock ledger.account",
     "ledger.dataset",

@@ -7,20 +7,15 @@ nothing tells when or where.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import operator
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from augflow.errors import SinkError
 from augflow.ledger.journal import Entry, Journal
+from augflow.ledger.newest import AGAIN, Newest
 from augflow.sink.whole import written
 
 if TYPE_CHECKING:
@@ -29,13 +24,10 @@ if TYPE_CHECKING:
 
 FORMAT = "1"
 _ROWS = 32_768
-_PLACE = 40
-"""Bits of a place that tell where in its file a line begins; those above tell the file."""
 _LEAST_OF_A_ROW = 32
 """Bytes of a record however well it is packed: its sha256 is like no other's."""
 _MOST_UNFOLDED = 100
 _ANYWAY = 1 << 26
-_AGAIN = "`augflow run --force` takes nothing from it and makes every output again."
 
 
 def schema() -> pa.Schema:
@@ -87,7 +79,7 @@ def demand_sound(path: Path, digest: str | None = None) -> None:
         return
     import pyarrow.parquet as pq
 
-    again = _AGAIN
+    again = AGAIN
     try:
         file = pq.ParquetFile(path)
         found = (file.schema_arrow.metadata or {}).get(b"augflow.ledger", b"").decode()
@@ -154,7 +146,7 @@ def entries(path: Path) -> Iterator[tuple[str, Entry]]:
             try:
                 yield name, Entry(int(size), bytes.fromhex(digest), known.setdefault(parents, parents))
             except (TypeError, ValueError):
-                raise SinkError(f"{path.absolute()}: the record of {name!r} has no size or no hash. {_AGAIN}") from None
+                raise SinkError(f"{path.absolute()}: the record of {name!r} has no size or no hash. {AGAIN}") from None
 
 
 def read(path: Path) -> pa.Table:
@@ -167,7 +159,7 @@ def read(path: Path) -> pa.Table:
 def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: str, plan_digest: str) -> None:
     """Write the ledger, whole or not at all, from the records of the journal and of the ledger before it.
 
-    What is held at a time is the path of every output, and the records of one row group.
+    What is held at a time does not grow with the outputs: a million places, and the records of one row group.
 
     Args:
         wanted: paths of the outputs that the data set holds; None for all in the journal.
@@ -177,7 +169,7 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
     columns = schema().with_metadata({"augflow.ledger": FORMAT})
     digests = (("recipe_digest", recipe_digest), ("plan_digest", plan_digest))
     with (
-        _Records(path, journal, wanted) as records,
+        Newest(path, journal, wanted, schema(), _ROWS) as records,
         written(path, _half(path, journal.folder)) as file,
         pq.ParquetWriter(file, columns, compression="zstd") as writer,
     ):
@@ -185,124 +177,6 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
             for name, value in digests:
                 table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
             writer.write_table(table.replace_schema_metadata(columns.metadata).combine_chunks(), _ROWS)
-
-
-class _Records:
-    """The newest record of every output, in the order of paths, whether the journal has it or the ledger before it.
-
-    It holds paths and places: `place` is where in which file of the journal a record's line begins, `size` how long it
-    is; or, below 0, its row in the ledger.
-    """
-
-    def __init__(self, path: Path, journal: Journal, wanted: set[str] | None) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-
-        self._ledger = pq.ParquetFile(path) if path.exists() and wanted is not None else None
-        self._files = journal.record_files()
-        parts = [_places([])]
-        lines = journal.lines()
-        while some := list(itertools.islice(lines, _ROWS)):
-            told = ((record_path(line.text), line.file << _PLACE | line.place, len(line.text)) for line in some)
-            parts.append(_places([entry for entry in told if wanted is None or entry[0] in wanted]))
-        order = pa.concat_tables(parts).sort_by([("path", "ascending"), ("place", "ascending")]).combine_chunks()
-        if len(order) > 1:
-            paths = order["path"]
-            differs = _values(pc.not_equal(paths.slice(0, len(paths) - 1), paths.slice(1)))
-            order = order.take(_numbers(np.flatnonzero(np.append(differs, 1))))
-        if self._ledger is not None and wanted is not None:
-            paths = self._ledger.read(columns=["path"])["path"].cast(pa.large_string())
-            fit = pc.is_in(paths, _places([(path, 0, 0) for path in wanted])["path"])
-            rows = np.flatnonzero(_values(pc.and_not(fit, pc.is_in(paths, order["path"]))))
-            kept = [paths.take(_numbers(rows)), _numbers(-1 - rows), _numbers(np.zeros(len(rows), np.int64))]
-            order = pa.concat_tables([order, pa.table(kept, order.column_names)]).sort_by("path")
-        self._order = order
-
-    def __enter__(self) -> _Records:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._ledger is not None:
-            self._ledger.close()
-
-    def in_order(self) -> Iterator[pa.Table]:
-        """Yield them as tables of `_ROWS` rows, the last of fewer."""
-        import pyarrow as pa
-
-        for start in range(0, len(self._order), _ROWS):
-            part = self._order.slice(start, _ROWS)
-            places, sizes = _values(part["place"]), _values(part["size"])
-            fresh = places >= 0
-            tables = []
-            if fresh.any():
-                tables.append(self._from_journal(places[fresh], sizes[fresh]))
-            if not fresh.all():
-                tables.append(self._from_ledger(-1 - places[~fresh]))
-            table = pa.concat_tables(tables)
-            if len(tables) > 1:
-                turns = np.argsort(np.concatenate([np.flatnonzero(fresh), np.flatnonzero(~fresh)]))
-                table = table.take(_numbers(turns))
-            yield table
-
-    def _from_journal(self, places: NDArray[np.int64], sizes: NDArray[np.int64]) -> pa.Table:
-        import pyarrow as pa
-        import pyarrow.json as pj
-
-        lines = [b""] * len(places)
-        order = np.argsort(places)
-        files = (places[order] >> _PLACE).tolist()
-        for file, turns in itertools.groupby(zip(files, order.tolist(), strict=True), operator.itemgetter(0)):
-            with open(self._files[file], "rb", buffering=0) as opened:
-                for _, turn in turns:
-                    place = int(places[turn]) & ((1 << _PLACE) - 1)
-                    lines[turn] = os.pread(opened.fileno(), int(sizes[turn]), place)
-        columns = schema()
-        parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
-        read = pj.ReadOptions(block_size=1 << 24)
-        return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
-
-    def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
-        assert self._ledger is not None
-        columns, about = schema(), self._ledger.metadata
-        ends = np.cumsum([about.row_group(number).num_rows for number in range(about.num_row_groups)])
-        groups = np.searchsorted(ends, rows, "right")
-        needed = np.unique(groups)
-        lengths = np.diff(ends, prepend=0)[needed]
-        before = (np.cumsum(lengths) - lengths)[np.searchsorted(needed, groups)]
-        # Parquet calls the items of a list otherwise than Arrow, and would write that down.
-        table = self._ledger.read_row_groups(needed.tolist()).select(columns.names).cast(columns)
-        return table.take(_numbers(rows - (ends - np.diff(ends, prepend=0))[groups] + before))
-
-
-def _places(entries: list[tuple[str, int, int]]) -> pa.Table:
-    """A table of paths with places and sizes.
-
-    Made of buffers: whatever looks at Python objects imports pandas, where there is one.
-    """
-    import pyarrow as pa
-
-    texts = [path.encode() for path, _, _ in entries]
-    ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    paths = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
-    numbers = np.array([entry[1:] for entry in entries], np.int64).reshape(-1, 2)
-    return pa.table([paths, _numbers(numbers[:, 0]), _numbers(numbers[:, 1])], ["path", "place", "size"])
-
-
-def _values(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Numbers, or truths as 0 and 1, of a column."""
-    import pyarrow as pa
-
-    whole = column.combine_chunks().cast(pa.int64())
-    if not len(whole):
-        return np.empty(0, np.int64)
-    return np.frombuffer(whole.buffers()[1], np.int64)[whole.offset : whole.offset + len(whole)]
-
-
-def _numbers(values: NDArray[np.int64]) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values, np.int64))])
 
 
 def _constant(value: str, rows: int) -> pa.Array:
@@ -320,12 +194,6 @@ def sha256(path: Path) -> str:
     """Digest a sealed ledger; `run.json` tells it."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def record_path(line: bytes) -> str:
-    """The path of a record as it stands in the journal, without reading the rest."""
-    found: str = json.JSONDecoder().raw_decode(line[:2048].decode("utf-8", "replace"), len(b'{"path":'))[0]
-    return found
 
 
 def write_json(path: Path, value: Any, workshop: Path | None = None) -> None:

@@ -19,9 +19,11 @@ import pytest
 from PIL import Image
 
 from augflow.config.compose import compose
-from augflow.ledger import ledger
+from augflow.errors import SinkError
+from augflow.ledger import ledger, newest
 from augflow.ledger.journal import Journal
 from augflow.ledger.ledger import seal
+from augflow.ledger.newest import record_path
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import run
@@ -252,10 +254,37 @@ def test_names_of_every_kind_are_kept(stem: str, tmp_path: Path) -> None:
     for number, encode in enumerate(encoders):
         (tmp_path / str(number)).mkdir()
         journal = recorded(tmp_path / str(number), [encode(record(1, path=path, label=stem))])
-        assert [ledger.record_path(line.text) for line in journal.lines()] == [path]
+        assert [record_path(line.text) for line in journal.lines()] == [path]
         seal(tmp_path / "ledger.parquet", journal, {path}, "recipe", "plan")
         (row,) = ledger.read(tmp_path / "ledger.parquet").to_pylist()
         assert (row["path"], row["label"]) == (path, stem)
+
+
+@pytest.mark.parametrize("most", [1, 7, 49, 50, 51])
+def test_places_wait_in_the_workshop(most: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """However few are sorted at a time, the ledger is the same; what waited is removed."""
+    numbers = list(range(50))
+    random.Random(2).shuffle(numbers)
+    expected = (
+        sealed(tmp_path / "at once", numbers),
+        sealed(tmp_path / "parts", numbers[:20], numbers[10:], numbers[::9]),
+    )
+    monkeypatch.setattr(newest, "_SORTED", most)
+    found = (
+        sealed(tmp_path / "waited", numbers),
+        sealed(tmp_path / "in parts", numbers[:20], numbers[10:], numbers[::9]),
+    )
+    assert found == expected
+    assert os.listdir(tmp_path / "waited") == ["ledger.parquet"]
+
+
+def test_a_ledger_whose_rows_are_in_disorder_is_not_built_upon(tmp_path: Path) -> None:
+    sealed(tmp_path / "a", [1, 2, 3])
+    file = tmp_path / "a" / "ledger.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.take([2, 0, 1]), file)
+    with pytest.raises(SinkError, match="not in the order of their paths"):
+        seal(file, recorded(tmp_path / "a", lines([4])), {record(n)["path"] for n in range(5)}, "recipe", "plan")
 
 
 def test_sealing_leaves_no_half_written_file(tmp_path: Path) -> None:
