@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import threading
 import time
@@ -100,11 +101,11 @@ def test_a_node_that_dies_costs_what_was_under_way_there(machines: Any, tmp_path
 
 
 def shim(folder: Path, name: str, version: str) -> str:
-    """A folder in which another version of a library says that it is installed."""
+    """A path of Python's on which another version of a library says that it is installed."""
     about = folder / f"{name}-{version}.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    return str(folder)
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
 
 
 def test_a_node_with_another_version_is_refused_by_name(machines: Any, source: Path, tmp_path: Path) -> None:
