@@ -27,7 +27,7 @@ SPLIT = "train"
 """What the outputs of a data set without splits are called, since readers want a name."""
 
 _BITS = 16
-_HELD = 1 << 18
+_HELD = 1 << 17
 """Rows that are held at a time."""
 
 
