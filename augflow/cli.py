@@ -226,7 +226,7 @@ class _Job:
 
     def worst(self) -> int:
         """The worst exit code of all jobs; those in other processes, which may have spoken elsewhere, are told."""
-        left = self._board().codes()
+        left = self._board().codes() if self.board else []
         for job, code in left:
             if code:
                 print(f"augflow: {job}: exit code {code}", file=sys.stderr)
@@ -267,10 +267,11 @@ def _compose(job: _Job, program: str, flags: list[str], typed: list[str], roots:
     ):
         warnings.showwarning = _warn  # type: ignore[assignment]
         job.fixed, job.carried = config.fixed(words), Carried()
-        os.mkdir(board := os.path.join(scratch, "board"))
-        job.board = board
         sys.argv = [program, *flags, *words]
         sweeps = "--multirun" in flags or "hydra.mode=MULTIRUN" in words
+        if sweeps:
+            job.board = os.path.join(scratch, "board")
+            os.mkdir(job.board)
         if sweeps and not any(word.startswith("hydra.sweep.dir=") for word in words):
             # Hydra's sweeper leaves a multirun.yaml there.
             sys.argv.append(f"hydra.sweep.dir='{scratch}'")
