@@ -198,7 +198,7 @@ def start(checkout: Path) -> Iterator[Command]:
         process.communicate()
 
 
-LONG = ["source=demo", "recipe.render.size=96", "recipe.target=100"]
+LONG = ["source=demo", "recipe.render.size=96", "recipe.target=300", "recipe.max_copies=40"]
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_tree(
     moments = []
     for share in (0.05, 0.4, 0.9):
         process = start(*LONG, f"sink.root={tmp_path}")
-        wait_for_images(tmp_path, int(share * 620))
+        wait_for_images(tmp_path, int(share * 1800))
         moments.append(chance.uniform(0, 0.05))
         time.sleep(moments[-1])
         process.send_signal(signal.SIGKILL)
@@ -256,7 +256,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_tree(
         assert not (tmp_path / "ledger.parquet").exists()
         wait_for_the_end_of(process)
     last = make(*LONG, f"sink.root={tmp_path}")
-    assert last.kept > 300, "what was made is not made again"
+    assert last.kept > 900, "what was made is not made again"
     assert last.made + last.kept == last.plan.outputs
     assert tree(tmp_path) == whole, moments
 
