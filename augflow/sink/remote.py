@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -185,7 +185,9 @@ class RemoteSink:
     def settle(self) -> None:
         """An object that was put stays."""
 
-    def pack(self, force: bool = False) -> tuple[dict[str, Any], list[Found]]:
+    def pack(
+        self, force: bool = False, seen: Callable[[int], None] = lambda outputs: None
+    ) -> tuple[dict[str, Any], list[Found]]:
         """Outputs are handed on as they lie."""
         return {}, []
 
