@@ -19,4 +19,4 @@ SINKS: dict[str, type[Sink]] = {
 
 
 def test_each_is_named() -> None:
-    assert BUILT_IN == {kind: f"{sink.__module__}:{sink.__name__}" for kind, sink in SINKS.items()}
+    assert {kind: f"{sink.__module__}:{sink.__name__}" for kind, sink in SINKS.items()} == BUILT_IN
