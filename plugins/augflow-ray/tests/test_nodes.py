@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,31 @@ def test_a_node_is_killed_at_a_random_moment(
 def test_a_node_that_dies_costs_what_was_under_way_there(machines: Any, tmp_path: Path) -> None:
     machines.add()
     log, most = tmp_path / "log", 16
-    items = [(number, "sleep", 0.01) for number in range(600)]
-    found = []
-    for result in RayExecutor(batch_size=most).run(Work(obedient.ENTRY, {"log": str(log)}), items):
-        found.append(result)
-        if len(found) == 150:
-            machines.kill()
+    log.touch()
+    killed = threading.Event()
+
+    def strike() -> None:
+        """When both nodes have been at work for a while; an item takes long, so that each is at one."""
+        while log.read_text().count("built") < 2:
+            time.sleep(0.02)
+        time.sleep(1.5)
+        machines.kill()
+        killed.set()
+
+    items: list[Any] = []
+
+    def until_killed() -> Iterator[Any]:
+        more = 20
+        while more and len(items) < 1000:
+            more -= killed.is_set()
+            items.append((len(items), "sleep", 0.1))
+            yield items[-1]
+
+    striker = threading.Thread(target=strike)
+    striker.start()
+    executor = RayExecutor(batch_size=most, in_flight=3)
+    found = list(executor.run(Work(obedient.ENTRY, {"log": str(log)}), until_killed()))
+    striker.join()
     assert Counter(item for item, _ in found) == Counter(items)
     begun = Counter(line.split()[0] for line in log.read_text().splitlines())
     again = sum(times - 1 for what, times in begun.items() if what != "built")
