@@ -64,6 +64,8 @@ class FolderSink:
         self._prefix = os.path.join(self.root, "")
         self._half = os.path.join(self.workshop, "half", "")
         self._joined = -1
+        self._mine = ""
+        """The file that this process writes to until it is whole."""
 
     @property
     def name(self) -> str:
@@ -123,6 +125,7 @@ class FolderSink:
 
     def _join(self) -> None:
         """Tell, for as long as this process lives, that it writes here."""
+        self._mine = f"{self._half}{writer()}"
         self._joined = os.open(self.workshop / "workers", _OURS, 0o666)
         _flock(self._joined, fcntl.LOCK_SH)
 
@@ -176,8 +179,7 @@ class FolderSink:
         if self._joined < 0:
             self._join()
         folder, _, _ = path.rpartition("/")
-        half = f"{self._half}{writer()}"
-        descriptor = os.open(half, NEW, 0o666)
+        descriptor = os.open(self._mine, NEW, 0o666)
         try:
             write_all(descriptor, data)
         finally:
@@ -185,7 +187,7 @@ class FolderSink:
         if folder not in self._made:
             (self.outputs / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
-        os.replace(half, f"{self._prefix}{path}")
+        os.replace(self._mine, f"{self._prefix}{path}")
 
     def notes(self, run: int) -> Notes:
         """Where this process writes down the records of what it puts in the run of that number."""
