@@ -12,7 +12,8 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augflow import markup
 from augflow.draw import Streams, digest
@@ -29,8 +30,7 @@ Entry = dict[str, Any]
 """What the record keeps of a step: `step` (its path), `transform`, `version`, `arguments`, `fired` and its `draw`."""
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(NamedTuple):
     """A transform with its draw, and the number of the top-level step it came from."""
 
     step: int
@@ -43,6 +43,7 @@ class Step:
     """One transform, with its probability."""
 
     name: str
+    path: str
     p: float
     use: str
     arguments: str
@@ -56,12 +57,18 @@ class Step:
     def is_geometric(self) -> bool:
         return hasattr(self.transform, "matrix") or bool(getattr(self.transform, "geometric", False))
 
+    @cached_property
+    def told(self) -> Entry:
+        """The entry of the record, but for what is drawn."""
+        return _told(self.path, self.use, self.version, self.arguments)
+
 
 @dataclass(frozen=True)
 class OneOf:
     """Steps of which one is drawn, by weight."""
 
     name: str
+    path: str
     p: float
     options: tuple[Node, ...]
     bounds: tuple[float, ...]
@@ -79,6 +86,7 @@ class Nested:
     """The steps of another chain, all or none."""
 
     name: str
+    path: str
     p: float
     chain: str
     steps: tuple[Node, ...]
@@ -112,19 +120,21 @@ class Chain:
         for number, step in enumerate(self.steps):
             if number == self.fold + 1:
                 size = render.target(size)
-            size = _draw(step, step.name, number, size, streams, entries, drawn)
+            size = _draw(step, number, size, streams, entries, drawn)
         return entries, drawn
 
 
-def _build(step: Description, registry: Registry) -> Node:
+def _build(step: Description, registry: Registry, within: str = "") -> Node:
     name, p = step["name"], step["p"]
+    path = f"{within}{name}"
     if "one_of" in step:
-        options = tuple(_build(option, registry) for option in step["one_of"])
-        return OneOf(name, p, options, tuple(itertools.accumulate(option["weight"] for option in step["one_of"])))
+        options = tuple(_build(option, registry, f"{path}/") for option in step["one_of"])
+        return OneOf(name, path, p, options, tuple(itertools.accumulate(option["weight"] for option in step["one_of"])))
     if "steps" in step:
-        return Nested(name, p, step["chain"], tuple(_build(inner, registry) for inner in step["steps"]))
+        steps = tuple(_build(inner, registry, f"{path}/") for inner in step["steps"])
+        return Nested(name, path, p, step["chain"], steps)
     use, arguments = step["use"], step["arguments"]
-    return Step(name, p, use, json.dumps(arguments), registry.build(use, arguments))
+    return Step(name, path, p, use, json.dumps(arguments), registry.build(use, arguments))
 
 
 def _versions(steps: Iterable[Node]) -> list[int]:
@@ -138,39 +148,31 @@ def _versions(steps: Iterable[Node]) -> list[int]:
 
 
 def _draw(
-    step: Node, path: str, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]
+    step: Node, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]
 ) -> Size:
-    fired = streams.chance(path) < step.p
+    fired = streams.chance(step.path) < step.p
     if isinstance(step, Step):
         params = step.transform.draw(streams.generator(), size) if fired else None
-        entries.append(_entry(path, step.use, step.version, fired, params, step.arguments))
+        entries.append({**step.told, "fired": fired, "draw": params})
         if params is not None:
             drawn.append(Drawn(number, step.transform, params))
             size = _resized(step.transform, size, params)
         return size
     if isinstance(step, OneOf):
         chosen = step.choose(streams.generator().random()) if fired else None
-        entries.append(_entry(path, "one_of", 1, fired, {"option": chosen.name} if chosen else None))
+        draw = {"option": chosen.name} if chosen else None
+        entries.append({**_told(step.path, "one_of", 1), "fired": fired, "draw": draw})
         inner: tuple[Node, ...] = (chosen,) if chosen else ()
     else:
-        entries.append(_entry(path, f"chain {step.chain}", 1, fired, {} if fired else None))
+        entries.append({**_told(step.path, f"chain {step.chain}", 1), "fired": fired, "draw": {} if fired else None})
         inner = step.steps if fired else ()
     for node in inner:
-        size = _draw(node, f"{path}/{node.name}", number, size, streams, entries, drawn)
+        size = _draw(node, number, size, streams, entries, drawn)
     return size
 
 
-def _entry(
-    path: str, transform: str, version: int, fired: bool, draw: Params | None, arguments: str | None = None
-) -> Entry:
-    return {
-        "step": path,
-        "transform": transform,
-        "version": version,
-        "arguments": arguments,
-        "fired": fired,
-        "draw": draw,
-    }
+def _told(path: str, transform: str, version: int, arguments: str | None = None) -> Entry:
+    return {"step": path, "transform": transform, "version": version, "arguments": arguments}
 
 
 def _resized(transform: Any, size: Size, params: Params) -> Size:

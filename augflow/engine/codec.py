@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
+import stringzilla
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
@@ -123,7 +124,7 @@ def open_image(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Opened:
 
 def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     """Open the usual JPEG; None where it needs Pillow (CMYK and other colour spaces)."""
-    if data.count(b"\xff\xda") > _MOST_SCANS < _scans(data):
+    if stringzilla.count(data, b"\xff\xda") > _MOST_SCANS < _scans(data):
         raise ImageError("too many scans", f"more than {_MOST_SCANS}: decoding would take minutes")
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)

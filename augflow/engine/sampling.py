@@ -13,6 +13,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -27,6 +28,10 @@ _BORDERS: dict[Border, int] = {
     "constant": cv2.BORDER_CONSTANT,
 }
 _NO_COLOUR = (0, 0, 0, 0)
+_Rows: TypeAlias = list[list[float]]
+"""A matrix as plain numbers."""
+_AFFINE = [0, 0, 1]
+"""The last row of a matrix that keeps parallels parallel."""
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
 _FINEST = 2.4
@@ -106,22 +111,22 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     A matrix that only moves whole pixels (flips, quarter turns, crops, whole shifts) copies them untouched. The result
     may share memory with the photograph.
     """
-    steps = _whole_steps(matrix)
+    rows = matrix.tolist()
+    steps = _whole_steps(rows)
     if steps is not None:
         whole = _copy(photograph.pixels, steps, size, border, fill)
         if whole is not None:
             return whole
-    a, b, d, e = _slopes(matrix, size)
+    a, b, d, e = _slopes(rows, size)
     height, width = photograph.size
+    longest = max(height, width)
+    across, down = min(math.hypot(a, d), longest), min(math.hypot(b, e), longest)
     scale = photograph.scale_for(min(math.hypot(a, b), math.hypot(d, e), height, width))
-    longest, most = max(height, width), max(_MOST_SAMPLES * height * width, 1 << 20)
-    while True:
-        fine_x, fine_y = (
-            max(1, math.ceil(min(step, longest) / scale / _FINEST)) for step in (math.hypot(a, d), math.hypot(b, e))
-        )
-        if fine_x == fine_y == 1 or fine_x * fine_y * size.height * size.width <= most:
-            break
+    fine_x, fine_y = _finer(across / scale), _finer(down / scale)
+    most = max(_MOST_SAMPLES * height * width, 1 << 20)
+    while fine_x * fine_y > 1 and fine_x * fine_y * size.height * size.width > most:
         scale *= 2
+        fine_x, fine_y = _finer(across / scale), _finer(down / scale)
     pixels = photograph.form(
         scale,
         _kernel(min(math.hypot(a / fine_x, b / fine_y), width), scale),
@@ -136,23 +141,32 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def _finer(step: float) -> int:
+    """How many samples an output pixel takes that is `step` pixels long."""
+    return math.ceil(step / _FINEST) or 1
+
+
 def _sample(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels:
     colour = _colour(fill, pixels) if border == "constant" else _NO_COLOUR
-    if _reaches_far(matrix, size, pixels):
+    rows = matrix.tolist()
+    if _reaches_far(rows, size, pixels):
         places = _folded(matrix, size, pixels, border)
         warped = cv2.remap(pixels, places[0], places[1], cv2.INTER_LINEAR, None, _BORDERS[border], colour)
-    elif matrix[2].tolist() == [0, 0, 1]:
+    elif rows[2] == _AFFINE:
         warped = cv2.warpAffine(pixels, matrix[:2], (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
     else:
         warped = cv2.warpPerspective(pixels, matrix, (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _reaches_far(matrix: Matrix, size: Size, pixels: Pixels) -> bool:
+def _reaches_far(rows: _Rows, size: Size, pixels: Pixels) -> bool:
     """Whether a corner lies so far beyond the photograph that OpenCV, which folds borders step by step, never ends."""
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    height, width = size
     far = _FAR * max(pixels.shape[:2])
-    for x, y in ((0, 0), (size.width, 0), (0, size.height), (size.width, size.height)):
+    if g == h == 0 and i == 1:
+        return not (abs(a) * width + abs(b) * height + abs(c) < far and abs(d) * width + abs(e) * height + abs(f) < far)
+    for x, y in ((0, 0), (width, 0), (0, height), (width, height)):
         w = g * x + h * y + i
         if not (w > 1e-6 and abs(a * x + b * y + c) < far * w and abs(d * x + e * y + f) < far * w):
             return True
@@ -185,15 +199,15 @@ def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
     return red, green, blue, 0
 
 
-def _whole_steps(matrix: Matrix) -> tuple[int, int, int, int, int, int] | None:
+def _whole_steps(rows: _Rows) -> tuple[int, int, int, int, int, int] | None:
     """The matrix in whole numbers where it is a signed permutation with whole offsets, else None."""
-    (a, b, c), (d, e, f), last = matrix.tolist()
-    if abs(abs(a) + abs(b) - 1) > 1e-9 or last != [0, 0, 1]:
+    (a, b, c), (d, e, f), last = rows
+    if last != _AFFINE or abs(abs(a) + abs(b) - 1) > 1e-9:
         return None
-    given = (a, b, c, d, e, f)
-    if max(abs(value - round(value)) for value in given) > 1e-9:
-        return None
-    a, b, c, d, e, f = map(round, given)
+    for value in (c, f, a, b, d, e):
+        if not abs(value - round(value)) <= 1e-9:
+            return None
+    a, b, c, d, e, f = map(round, (a, b, c, d, e, f))
     return (a, b, c, d, e, f) if (abs(d), abs(e)) == (abs(b), abs(a)) else None
 
 
@@ -250,12 +264,12 @@ def _mirror(index: NDArray[np.int64], length: int, border: Border) -> NDArray[np
     return np.minimum(folded, 2 * length - 2 - folded)
 
 
-def _slopes(matrix: Matrix, size: Size) -> tuple[float, float, float, float]:
+def _slopes(rows: _Rows, size: Size) -> tuple[float, float, float, float]:
     """Source pixels, across and down, that a step across and one down the output span, at the output's centre.
 
     In the order across by across, across by down, down by across, down by down.
     """
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    (a, b, c), (d, e, f), (g, h, i) = rows
     if g or h or i != 1:
         x, y = (size.width - 1) / 2, (size.height - 1) / 2
         w = g * x + h * y + i or 1e-9  # behind the horizon, or on it, no step is right, and none may be endless

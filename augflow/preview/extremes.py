@@ -43,7 +43,7 @@ def extremes(plan: Plan, bench: Bench) -> Sheet:
         chosen = [found for label in sorted(using[:CLASSES]) if (found := samples[label])]
         if chosen:
             rows = [Row("as they are", tuple(sample.tile for sample in chosen))]
-            rows += [row for path, step in _steps(chain.steps) for row in _rows(path, step, chosen, bench)]
+            rows += [row for step in _steps(chain.steps) for row in _rows(step, chosen, bench)]
             sheet.groups.append(Group(name, f"{len(rows) - 1} bounds", tuple(rows)))
     return sheet
 
@@ -67,19 +67,18 @@ def _photograph(unit: Unit, bench: Bench) -> Photograph:
     return Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
 
 
-def _steps(steps: Sequence[Node], within: str = "") -> Iterator[tuple[str, Step]]:
-    """Every transform that can fire, with its path."""
+def _steps(steps: Sequence[Node]) -> Iterator[Step]:
+    """Every transform that can fire."""
     for step in steps:
         if step.p == 0:
             continue
-        path = f"{within}{step.name}"
         if isinstance(step, Step):
-            yield path, step
+            yield step
         else:
-            yield from _steps(step.options if isinstance(step, OneOf) else step.steps, f"{path}/")
+            yield from _steps(step.options if isinstance(step, OneOf) else step.steps)
 
 
-def _rows(path: str, step: Step, samples: Sequence[_Sample], bench: Bench) -> Iterator[Row]:
+def _rows(step: Step, samples: Sequence[_Sample], bench: Bench) -> Iterator[Row]:
     """A row for each bound; draws may hold pixels, so that each sample has bounds of its own."""
     of_each = [bounds(step.transform, sample.photograph.size, sample.label) for sample in samples]
     for number in range(max(map(len, of_each))):
@@ -88,7 +87,7 @@ def _rows(path: str, step: Step, samples: Sequence[_Sample], bench: Bench) -> It
             for sample, found in zip(samples, of_each, strict=True)
         )
         at = of_each[0][min(number, len(of_each[0]) - 1)].at
-        yield Row(f"{path} · {at}" if at else path, tiles, step.use if step.use != path else "")
+        yield Row(f"{step.path} · {at}" if at else step.path, tiles, step.use if step.use != step.path else "")
 
 
 def _tile(step: Step, sample: _Sample, bound: Bound, bench: Bench) -> Tile:

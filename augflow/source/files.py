@@ -15,7 +15,7 @@ from augflow.source import Splits
 OTHERS = ("omit", "pass")
 
 
-def read_file(path: Path, max_pixels: int) -> bytes:
+def read_file(path: str | Path, max_pixels: int) -> bytes:
     """Read a regular file that may hold an image of so many pixels.
 
     Raises:
@@ -23,30 +23,38 @@ def read_file(path: Path, max_pixels: int) -> bytes:
             meanwhile.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a file", "neither a regular file nor a folder")
-            if status.st_size > most_bytes(max_pixels):
-                raise ImageError("too large", f"{status.st_size} bytes")
-            data = file.read()
-            after = os.fstat(file.fileno())
-            if (after.st_size, after.st_mtime_ns) != (len(data), status.st_mtime_ns):
-                raise ImageError("changed", "it was written to while it was read")
-            return data
+        descriptor = os.open(path, _READING)
+        try:
+            return _read(descriptor, max_pixels)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ImageError("unreadable", error.strerror or str(error)) from error
     except MemoryError as error:
         raise ImageError("too little memory", "reading it takes more than there is") from error
 
 
+_READING = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+
+
+def _read(descriptor: int, max_pixels: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("not a file", "neither a regular file nor a folder")
+    if status.st_size > most_bytes(max_pixels):
+        raise ImageError("too large", f"{status.st_size} bytes")
+    data = os.read(descriptor, status.st_size)
+    while len(data) < status.st_size and (more := os.read(descriptor, status.st_size - len(data))):
+        data += more
+    after = os.fstat(descriptor)
+    if (after.st_size, after.st_mtime_ns) != (len(data), status.st_mtime_ns):
+        raise ImageError("changed", "it was written to while it was read")
+    return data
+
+
 def most_bytes(max_pixels: int) -> int:
     """How many bytes a file may take that holds an image of so many pixels."""
     return max_pixels * 8 + 1_000_000
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_splits(chosen: Any, others: Any) -> Splits:

@@ -84,7 +84,18 @@ class GaussianNoise:
     def apply(self, image: Image, sigma: float, seed: int) -> Image:
         import cv2
 
-        return _combine(image, cv2.add, _normal_quantiles() * np.float32(sigma), seed)
+        upward = np.zeros((1, _OUTCOMES), np.uint8)
+        upper = _normal_quantiles()[_OUTCOMES // 2 :]
+        upward[0, _OUTCOMES // 2 :] = cv2.convertScaleAbs(upper, alpha=sigma).ravel()
+        downward = upward[:, ::-1].copy()
+        look_up = _look_up()
+        levels, noisy = image.reshape(1, -1), np.empty((1, image.size), np.uint8)
+        noise = np.empty((1, _STRIP), np.uint8)
+        for strip, index in _indices(image.size, seed):
+            some, out = noise[:, : index.size], noisy[:, strip]
+            cv2.add(levels[:, strip], look_up(index, upward, some), out)
+            cv2.subtract(out, look_up(index, downward, some), out)
+        return noisy.reshape(image.shape)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,13 @@ class SpeckleNoise:
     def apply(self, image: Image, sigma: float, seed: int) -> Image:
         import cv2
 
-        return _combine(image, cv2.multiply, 1 + _normal_quantiles() * np.float32(sigma), seed)
+        look_up, table = _look_up(), 1 + _normal_quantiles() * np.float32(sigma)
+        levels, noisy = image.reshape(1, -1), np.empty((1, image.size), np.uint8)
+        noise = np.empty((1, _STRIP), np.float32)
+        for strip, index in _indices(image.size, seed):
+            factors = look_up(index, table, noise[:, : index.size])
+            cv2.multiply(levels[:, strip], factors, noisy[:, strip], dtype=cv2.CV_8U)
+        return noisy.reshape(image.shape)
 
 
 @dataclass(frozen=True)
@@ -147,18 +164,10 @@ def _strips(values: int, seed: int) -> Iterator[tuple[slice, _Words]]:
         yield slice(start, stop), source.random_raw((stop - start + 3) // 4)
 
 
-def _combine(image: Image, operation: Callable[..., Any], table: NDArray[np.float32], seed: int) -> Image:
-    """Give every value a random entry of `table`, 65,536 equally likely ones, and join the two by `operation`."""
-    import cv2
-
-    look_up = _look_up()
-    levels, noisy = image.reshape(1, -1), np.empty((1, image.size), np.uint8)
-    noise = np.empty((1, _STRIP), np.float32)
-    for strip, words in _strips(image.size, seed):
-        count = strip.stop - strip.start
-        index = words.view(np.uint16)[:count].reshape(1, -1)
-        operation(levels[:, strip], look_up(index, table, noise[:, :count]), noisy[:, strip], dtype=cv2.CV_8U)
-    return noisy.reshape(image.shape)
+def _indices(values: int, seed: int) -> Iterator[tuple[slice, NDArray[np.uint16]]]:
+    """Cut `values` into strips, each with a random number of 16 bits for every value."""
+    for strip, words in _strips(values, seed):
+        yield strip, words.view(np.uint16)[: strip.stop - strip.start].reshape(1, -1)
 
 
 @cache
