@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,7 +219,10 @@ class _Run:
         skip = stock.kept | stock.blocked | self.made
         self.journal.open()
         work = Work(MAKER, {**self.spec, "run": self.journal.run})
+        importing = threading.Thread(target=ledger.import_what_seals)
         for order, done in self.executor.run(work, self._orders(plan, skip)):
+            if importing.ident is None:  # Once the workers are at it, the driver has time.
+                importing.start()
             if isinstance(done, Lost):
                 self._set_aside(order, *reason(done, decode_timeout(self.source)))
             elif done.kind:

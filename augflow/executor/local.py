@@ -6,6 +6,7 @@ kills its worker twice, or uses up its time, is given up, all others are done.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -194,6 +195,7 @@ _call: Any = None
 
 def _begin(entry: str, spec: Mapping[str, Any]) -> None:
     global _call
+    gc.freeze()  # What was imported stays: there is nothing in it to look for.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     threading.Thread(target=_leave_with_the_driver, daemon=True).start()

@@ -190,6 +190,13 @@ def _constant(value: str, rows: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(places, once).dictionary_decode()
 
 
+def import_what_seals() -> None:
+    """Import what `seal` needs, which takes a tenth of a second."""
+    import pyarrow.compute
+    import pyarrow.json
+    import pyarrow.parquet  # noqa: F401
+
+
 def sha256(path: Path) -> str:
     """Digest a sealed ledger; `run.json` tells it."""
     with open(path, "rb") as file:

@@ -29,6 +29,8 @@ AGAIN = "`augflow run --force` takes nothing from it and makes every output agai
 _SORTED = 1 << 20
 """Places that are sorted at a time."""
 _AT_ONCE = 32_768
+_BLOCK = 1 << 21
+"""Bytes that one thread parses at a time, unless a record is longer."""
 _FILE = 40
 """Bits of a place that tell where in its file a line begins; those above tell the file."""
 _Place: TypeAlias = tuple[str, int, int]
@@ -150,7 +152,7 @@ class Newest:
                     lines[turn] = os.pread(opened.fileno(), int(sizes[turn]), place)
         columns = self._columns
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
-        read = pj.ReadOptions(block_size=1 << 24)
+        read = pj.ReadOptions(block_size=max(_BLOCK, 2 * int(sizes.max())))
         return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
 
     def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
@@ -203,5 +205,8 @@ def _numbers(values: NDArray[np.int64]) -> pa.Array:
 
 def record_path(line: bytes) -> str:
     """The path of a record as it stands in the journal, without reading the rest."""
-    found: str = json.JSONDecoder().raw_decode(line[:2048].decode("utf-8", "replace"), len(b'{"path":'))[0]
+    found: str = _DECODER.raw_decode(line[:2048].decode("utf-8", "replace"), len(b'{"path":'))[0]
     return found
+
+
+_DECODER = json.JSONDecoder()
