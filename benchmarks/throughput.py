@@ -26,7 +26,8 @@ from measure import CommandError, Run, adopt_orphans, run
 from peers.jobs import census, missing
 from workloads import HERE, PHOTOGRAPHS, WORKLOADS, Workload, prepare, workplace
 
-ENVIRONMENT = {"NO_ALBUMENTATIONS_UPDATE": "1", "KERAS_BACKEND": "torch"}
+ENVIRONMENT = {"NO_ALBUMENTATIONS_UPDATE": "1", "KERAS_BACKEND": "torch", "PYTHONDONTWRITEBYTECODE": ""}
+"""Modules are compiled once, as what pip installs is."""
 AUGFLOW, POOL, LIMIT = "augflow", "albumentations, pool of 2", "the limit"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import subprocess
@@ -259,6 +260,19 @@ def test_only_a_fault_of_our_own_shows_a_traceback(probe: Probe, capsys: pytest.
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "fault of augflow's own: please report it" in err
+
+
+def test_garbage_is_looked_for_again_once_a_verb_begins(probe: Probe) -> None:
+    found: list[bool] = []
+
+    def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+        found.append(gc.isenabled())
+        return 0
+
+    probe(main)
+    assert cli.main(["probe", "source=demo"]) == 0
+    assert cli.main(["no such verb"]) == 2
+    assert (found, gc.isenabled()) == ([True], True)
 
 
 def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:

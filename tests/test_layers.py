@@ -61,7 +61,7 @@ EARLY_FOR = {
     "bridges.datasets": {"datasets"},
     "bridges.torch": {"torch"},
     "engine.canvas": {"cv2", "stringzilla"},
-    "engine.codec": {"PIL", "simplejpeg"},
+    "engine.codec": {"PIL", "simplejpeg", "stringzilla"},
     "engine.sampling": {"cv2"},
     "engine.views": {"pydantic_core"},
     "engine.work": {"cv2", "pydantic_core"},

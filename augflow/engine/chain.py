@@ -147,9 +147,7 @@ def _versions(steps: Iterable[Node]) -> list[int]:
     return found
 
 
-def _draw(
-    step: Node, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]
-) -> Size:
+def _draw(step: Node, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]) -> Size:
     fired = streams.chance(step.path) < step.p
     if isinstance(step, Step):
         params = step.transform.draw(streams.generator(), size) if fired else None

@@ -87,7 +87,7 @@ class GaussianNoise:
         upward = np.zeros((1, _OUTCOMES), np.uint8)
         upper = _normal_quantiles()[_OUTCOMES // 2 :]
         upward[0, _OUTCOMES // 2 :] = cv2.convertScaleAbs(upper, alpha=sigma).ravel()
-        downward = upward[:, ::-1].copy()
+        downward = cv2.flip(upward, 1)
         look_up = _look_up()
         levels, noisy = image.reshape(1, -1), np.empty((1, image.size), np.uint8)
         noise = np.empty((1, _STRIP), np.uint8)

@@ -56,6 +56,8 @@ FLAGS = {
 }
 
 _SHARE = 1 / 50
+_SOONEST = 0.1
+"""Seconds in which the least sample is seen on a fast machine; with less to spend nothing is begun."""
 _STYLES = {"ok": "", "unknown": "", "warning": "yellow", "bad": "yellow"}
 
 
@@ -121,7 +123,10 @@ def _seek_hint(outcome: Outcome, sink: Mapping[str, object]) -> Item | None:
     """Look for the hint in as little of the run's time as nobody notices."""
     if not any(done.copies for done in outcome.plan.classes.values()) or not outcome.made:
         return None
-    until = time.monotonic() + outcome.seconds * _SHARE
+    spare = outcome.seconds * _SHARE
+    if spare < _SOONEST:
+        return None
+    until = time.monotonic() + spare
     from augflow.audit.quick import quick_hint
 
     try:

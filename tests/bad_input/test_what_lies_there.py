@@ -142,6 +142,19 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(how: str, tmp_path: Pat
         thread.join()
 
 
+def test_a_file_that_is_handed_out_in_pieces_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(bytes(range(256)) * 40)
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: read(descriptor, min(size, 1000)))
+    assert read_file(file, 100_000_000) == file.read_bytes()
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="not a file"):
+        read_file(tmp_path, 100)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
 def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     file = tmp_path / "secret.jpg"

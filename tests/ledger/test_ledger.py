@@ -278,6 +278,17 @@ def test_places_wait_in_the_workshop(most: int, monkeypatch: pytest.MonkeyPatch,
     assert os.listdir(tmp_path / "waited") == ["ledger.parquet"]
 
 
+def test_records_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Longer than what a thread parses at a time, and many to it: a draw may hold a picture."""
+    numbers = list(range(40))
+    expected = sealed(tmp_path / "at once", numbers)
+    monkeypatch.setattr(newest, "_BLOCK", 1000)
+    assert sealed(tmp_path / "in blocks", numbers) == expected
+    long = {"chain": "x" * 5_000}
+    seal(tmp_path / "ledger.parquet", recorded(tmp_path, [line(1), line(2, **long), line(3)]), None, "recipe", "plan")
+    assert ledger.read(tmp_path / "ledger.parquet")["chain"].to_pylist() == ["gentle", long["chain"], "gentle"]
+
+
 def test_a_ledger_whose_rows_are_in_disorder_is_not_built_upon(tmp_path: Path) -> None:
     sealed(tmp_path / "a", [1, 2, 3])
     file = tmp_path / "a" / "ledger.parquet"
