@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +89,8 @@ class Dataset(PyDataset):
     def batch(self, epoch: int, number: int) -> Batch:
         """A batch of any epoch."""
         if self.threads < 2:
-            indices = self._indices(epoch, number)
-            return self._join([self._make(epoch, indices)], indices)
+            indices, make = self._indices(epoch, number), self._maker(epoch, number)
+            return self._join([make(indices)], indices)
         with self.lock:
             known, self._next = self._next, None
             if known is None or known[0] != (epoch, number):
@@ -103,15 +104,19 @@ class Dataset(PyDataset):
     def _begin(self, epoch: int, number: int) -> tuple[tuple[int, int], Sequence[int], list[Future[Any]]]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="augflow")
-        indices = self._indices(epoch, number)
+        indices, make = self._indices(epoch, number), self._maker(epoch, number)
         size = max(1, -(-len(indices) // self.threads))
         starts = range(0, len(indices), size)
-        parts = [self._pool.submit(self._make, epoch, indices[start : start + size]) for start in starts]
+        parts = [self._pool.submit(make, indices[start : start + size]) for start in starts]
         return (epoch, number), indices, parts
 
     @abstractmethod
     def _indices(self, epoch: int, number: int) -> Sequence[int]:
         """The images of a batch, as their numbers."""
+
+    def _maker(self, epoch: int, number: int) -> Callable[[Sequence[int]], Any]:
+        """What makes images of a batch that is begun now, in whichever thread."""
+        return functools.partial(self._make, epoch)
 
     @abstractmethod
     def _make(self, epoch: int, indices: Sequence[int]) -> Any:

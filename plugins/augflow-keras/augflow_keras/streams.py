@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from augflow.errors import nearest
-from augflow.online.stream import Stream
+from augflow.online.stream import Reader, Stream
 from augflow.online.weights import warn_if_twice
 from augflow.source import told
 from augflow_keras.dataset import Batch, Dataset
@@ -61,8 +62,24 @@ class StreamDataset(Dataset):
         start = number * self.batch_size
         return range(start, min(start + self.batch_size, len(self.stream)))
 
-    def _make(self, epoch: int, indices: Sequence[int]) -> Any:
-        images, numbers, records = self.stream.batch(epoch, indices)
+    def _set_up(self) -> None:
+        super()._set_up()
+        self._pass: tuple[int, int, Reader] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_pass": None}
+
+    def _maker(self, epoch: int, number: int) -> Callable[[Sequence[int]], Any]:
+        """Batches from the first on, in turn, are a pass, which decodes a sample once for several of its views."""
+        known, self._pass = self._pass, None
+        if number == 0:
+            self._pass = epoch, 0, self.stream.reader(epoch)
+        elif known is not None and known[:2] == (epoch, number - 1):
+            self._pass = epoch, number, known[2]
+        return functools.partial(self._make, epoch, reader=self._pass[2] if self._pass else None)
+
+    def _make(self, epoch: int, indices: Sequence[int], reader: Reader | None = None) -> Any:
+        images, numbers, records = self.stream.batch(epoch, indices, reader=reader)
         pairs = list(zip(numbers.tolist(), records, strict=True))
         return images, self._targets(numbers, pairs), self._weights(pairs)
 

@@ -77,6 +77,22 @@ def test_batches_are_the_streams_own(folder: Path) -> None:
         assert 0 <= images.min() < images.max() <= 1
 
 
+def test_a_pass_reads_a_sample_once_for_its_views(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = opened(folder, check=False)
+    dataset = StreamDataset(source, 1)
+    read: list[str] = []
+    whole = source._renderer.source.read
+    monkeypatch.setattr(source._renderer.source, "read", lambda key: read.append(key) or whole(key))
+    for epoch in (0, 1):
+        for number in range(18):
+            dataset.batch(epoch, number)
+    assert len(read) == 2 * 12
+    read.clear()
+    for number in (2, 0, 3):
+        dataset.batch(2, number)
+    assert len(read) == 3, "what is asked for in no order is made alone"
+
+
 @pytest.mark.parametrize("order", [range(4), (2, 0, 3, 1), (0, 0, 1, 3)])
 def test_any_number_of_threads_makes_the_same_in_any_order(folder: Path, order: Any) -> None:
     source = opened(folder)
