@@ -137,7 +137,8 @@ def _begin_verb() -> None:
     """Look for garbage from here on, and not in what is there by now."""
     import gc
 
-    gc.freeze()
+    if not gc.get_freeze_count():  # What further jobs leave behind is garbage.
+        gc.freeze()
     gc.enable()
 
 

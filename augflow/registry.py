@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
@@ -126,12 +127,19 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
+class _AsItIs(importlib.machinery.SourceFileLoader):
+    """Compiles the file each time: a cache goes by whole seconds and sizes, and would lie beside somebody's file."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError
+
+
 @cache
 def _load_file(path: str) -> str:
     """Import a plugin file under a name of its own, the same in every process; return that name."""
     name = f"augflow_plugin_{Path(path).stem}_{hashlib.blake2b(path.encode(), digest_size=4).hexdigest()}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not Path(path).is_file():
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItIs(name, path))
+    if spec is None or spec.loader is None or not path.endswith(".py") or not Path(path).is_file():
         raise PluginError(f"plugins: there is no Python file {path}.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -172,6 +172,13 @@ def test_a_plugin_file_that_breaks_is_named(tmp_path: Path, text: str, said: str
     assert "thick_fog" in Registry([file])
 
 
+def test_nothing_is_left_beside_a_plugin_file(plugin: Path) -> None:
+    """Python's cache goes by whole seconds and sizes: an edit within a second would be missed."""
+    code = f"import sys; sys.dont_write_bytecode = False; from augflow import Registry; Registry([{str(plugin)!r}])"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert not (plugin.parent / "__pycache__").exists()
+
+
 @pytest.mark.parametrize("name", ["nothing.py", "folder", "text.txt"])
 def test_what_is_no_python_file_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
