@@ -82,7 +82,12 @@ def test_a_pass_reads_a_sample_once_for_its_views(folder: Path, monkeypatch: pyt
     dataset = StreamDataset(source, 1)
     read: list[str] = []
     whole = source._renderer.source.read
-    monkeypatch.setattr(source._renderer.source, "read", lambda key: read.append(key) or whole(key))
+
+    def reading(key: str) -> bytes:
+        read.append(key)
+        return bytes(whole(key))
+
+    monkeypatch.setattr(source._renderer.source, "read", reading)
     for epoch in (0, 1):
         for number in range(18):
             dataset.batch(epoch, number)
