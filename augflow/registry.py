@@ -138,13 +138,15 @@ class _AsItIs(importlib.machinery.SourceFileLoader):
 def _load_file(path: str) -> str:
     """Import a plugin file under a name of its own, the same in every process; return that name."""
     name = f"augflow_plugin_{Path(path).stem}_{hashlib.blake2b(path.encode(), digest_size=4).hexdigest()}"
-    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItIs(name, path))
-    if spec is None or spec.loader is None or not path.endswith(".py") or not Path(path).is_file():
+    if not path.endswith(".py") or not Path(path).is_file():
         raise PluginError(f"plugins: there is no Python file {path}.")
+    loader = _AsItIs(name, path)
+    spec = importlib.util.spec_from_loader(name, loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise PluginError(f"plugins: {path} cannot be imported: {type(error).__name__}: {error}") from error

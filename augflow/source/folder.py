@@ -44,7 +44,6 @@ class FolderSource:
         group_by: str | None = None,
     ) -> None:
         self.root = Path(root)
-        self._prefix = os.path.join(root, "")
         self.max_pixels = max_pixels
         self.decode_timeout = decode_timeout
         self._group = None if group_by is None else grouping(group_by)
@@ -129,7 +128,7 @@ class FolderSource:
                     pending.append((key, (*above, here)))
 
     def read(self, key: str) -> bytes:
-        return read_file(f"{self._prefix}{key}", self.max_pixels)
+        return read_file(f"{self.root}/{key}", self.max_pixels)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -215,7 +215,7 @@ class ImageFolderSource:
     def read(self, key: str) -> bytes:
         if os.path.isabs(key) or ".." in key.split("/"):
             raise ImageError("unreadable", "its key leads out of the source")
-        return read_file(self.root / key, self.max_pixels)
+        return read_file(f"{self.root}/{key}", self.max_pixels)
 
 
 def _split(key: str) -> str:
