@@ -1,4 +1,4 @@
-"""Images into a training loop: augflow's stream, alone and through PyTorch's DataLoader, beside its peers.
+"""Images into a training loop: augflow's stream by processes, threads and PyTorch's DataLoader, beside its peers.
 
     python benchmarks/online.py                              an epoch each, five rounds
     python benchmarks/online.py --images 1600 --rounds 3     shorter
@@ -33,10 +33,11 @@ class Contestant:
     share: float = 1.0
 
 
-STREAM, TORCH = "augflow stream", "augflow, DataLoader(2)"
+STREAM, THREADS, TORCH = "augflow, 2 processes", "augflow, 2 threads", "augflow, DataLoader(2)"
 LOADER, GENERATOR = "albumentations, DataLoader(2)", "Keras ImageDataGenerator"
 CONTESTANTS = (
     Contestant(STREAM, "augflow_stream.py", ("augflow",)),
+    Contestant(THREADS, "augflow_threads.py", ("augflow",)),
     Contestant(TORCH, "augflow_torch.py", ("augflow", "torch")),
     Contestant(LOADER, "albumentations_loader.py", ("albumentations", "cv2", "torch")),
     Contestant(GENERATOR, "keras_generator.py", ("keras", "torch", "scipy"), 0.25),
@@ -64,17 +65,17 @@ def measure(who: Contestant, python: str, source: Path, images: int) -> Figures:
 
 
 def table(results: dict[str, list[Figures]]) -> str:
-    """Medians, and by how much augflow's two are ahead of each peer."""
-    lines = [f"{'':<32}{'images/s':>10}{'CPU ms':>9}   stream: rate, CPU   loader: rate, CPU"]
+    """Medians, and by how much augflow is ahead of each peer."""
+    lines = [f"{'':<32}{'images/s':>10}{'CPU ms':>9}   processes: rate, CPU   threads: rate, CPU   loader: rate, CPU"]
     for name, found in results.items():
         rate, cpu = (statistics.median(getattr(f, what) for f in found) for what in ("rate", "cpu_ms"))
         line = f"{name:<32}{rate:>10,.0f}{cpu:>9.2f}"
-        for ours in (STREAM, TORCH):
+        for ours in (STREAM, THREADS, TORCH):
             if ours in results and name in (LOADER, GENERATOR):
                 pairs = list(zip(results[ours], found, strict=True))
                 ahead = statistics.median(mine.rate / theirs.rate for mine, theirs in pairs)
                 spared = statistics.median(theirs.cpu_ms / mine.cpu_ms for mine, theirs in pairs)
-                line += f"{ahead:>12.2f}{spared:>7.2f}"
+                line += f"{ahead:>14.2f}{spared:>7.2f}"
         lines.append(line)
     return "\n".join(lines)
 

@@ -46,7 +46,7 @@ class Maker:
 
     def __init__(self, spec: Mapping[str, Any], sink: Puts | None = None) -> None:
         cv2.setNumThreads(1)
-        _keep_memory()
+        keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
         self.limit = TimeLimit(decode_timeout(self.source))
@@ -103,7 +103,7 @@ class Maker:
 _MOST_PIXELS = 2_000_000
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Let glibc keep freed memory: fresh pages for every image cost more than filtering it."""
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

@@ -6,20 +6,18 @@ kills its worker twice, or uses up its time, is given up, all others are done.
 
 from __future__ import annotations
 
-import gc
 import itertools
-import multiprocessing
 import os
 import resource
 import signal
-import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from augflow.errors import PluginError, SurroundingsError
-from augflow.executor import SPENT, Lost, Work, forkserver, load
+from augflow.executor import SPENT, Lost, Work
+from augflow.executor.pool import call, pool_of
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -96,12 +94,12 @@ class LocalExecutor:
         """Run batches until there are none left, or a worker dies or hangs; return what was under way then, and why."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
         batch: list[Any] = []
-        pool = self._pool(work, min(window, self.workers))
+        pool = pool_of(work, min(window, self.workers))
         well = False
         try:
             while True:
                 for batch in itertools.islice(batches, window - len(under_way)):
-                    under_way[pool.submit(_run, batch)] = batch
+                    under_way[pool.submit(call, batch)] = batch
                     batch = []
                 if not under_way:
                     well = True
@@ -123,21 +121,6 @@ class LocalExecutor:
             pool.shutdown(wait=True, cancel_futures=True)
         # A pool may also break between two results: what was just being handed out is in the batch.
         return [*_flat(under_way), *batch], _death(processes)
-
-    def _pool(self, work: Work, workers: int) -> ProcessPoolExecutor:
-        forkserver.start([work.entry.partition(":")[0]])
-        context = multiprocessing.get_context("forkserver")
-        if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
-            # A worker of joblib's tells its own children a default that they do not know, and ours would die of it.
-            multiprocessing.set_start_method("forkserver", force=True)
-        try:
-            context.Lock()
-        except (OSError, ImportError) as error:
-            raise SurroundingsError(
-                f"No workers can be started: a lock among processes cannot be made: {error}. Is /dev/shm there, "
-                "with room, and may it be written to?"
-            ) from error
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
 
 
 def _death(processes: list[Any]) -> Lost:
@@ -188,40 +171,3 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         if not batch:
             return
         yield batch
-
-
-_call: Any = None
-
-
-def _begin(entry: str, spec: Mapping[str, Any]) -> None:
-    global _call
-    gc.freeze()  # What was imported stays: there is nothing in it to look for.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    threading.Thread(target=_leave_with_the_driver, daemon=True).start()
-    try:
-        _call = load(entry)(spec)
-    except Exception as error:  # It is no item's fault, and stops the run.
-        _call = _Unbuilt(error)
-
-
-class _Unbuilt:
-    """Raises what went wrong when the callable was built."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __call__(self, item: Any) -> Any:
-        raise self.error
-
-
-def _leave_with_the_driver() -> None:
-    """End this process when the driver has ended; the fork server does not, as long as it has a child."""
-    driver = multiprocessing.parent_process()
-    if driver is not None:
-        driver.join()
-        os._exit(1)
-
-
-def _run(items: list[Any]) -> list[Any]:
-    return [_call(item) for item in items]

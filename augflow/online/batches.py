@@ -39,9 +39,9 @@ class Room(NamedTuple):
     labels: NDArray[np.int64]
 
 
-def groups(start: int, end: int, size: int) -> Iterator[range]:
-    """The numbers from `start` up to and without `end`, so many at a time."""
-    return (range(first, min(first + size, end)) for first in range(start, end, size))
+def groups(numbers: range, size: int) -> Iterator[range]:
+    """So many of the numbers at a time; the last may be fewer."""
+    return (numbers[first : first + size] for first in range(0, len(numbers), size))
 
 
 def joined(items: Sequence[Item]) -> Batch:

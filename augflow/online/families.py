@@ -15,7 +15,7 @@ _MOST_BYTES = 1 << 28
 """Of finished images that wait for their turn."""
 
 
-class Pass:
+class ThreadPass:
     """Makes the views of a pass; several threads may ask, each for a run of numbers that ascend from ask to ask.
 
     Args:

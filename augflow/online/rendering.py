@@ -87,18 +87,20 @@ class Renderer:
         Args:
             stand_ins: for the view of that number.
         """
+        for number, (view, made) in enumerate(zip(views, self.attempt_family(views), strict=True)):
+            yield made or self.render(view, stand_ins(number))
+
+    def attempt_family(self, views: Sequence[View]) -> Iterator[Rendered | None]:
+        """Make several views of one sample, read and decoded once; None for each that cannot be made."""
         try:
             sample = self._open(views[0].unit.key)
         except ImageError:
             sample = None
-        for number, view in enumerate(views):
-            if sample:
-                try:
-                    yield self._render(view, sample)
-                    continue
-                except ImageError:
-                    pass
-            yield self.render(view, stand_ins(number))
+        for view in views:
+            try:
+                yield self._render(view, sample) if sample else None
+            except ImageError:
+                yield None
 
     def _open(self, key: str) -> _Sample:
         data = read(self.source, key)

@@ -1,11 +1,10 @@
-"""augflow's stream by itself: two threads of this process."""
+"""augflow's stream by itself: two processes, and this one takes."""
 
 from __future__ import annotations
 
 from loop import BATCH, arguments, take
 from opened import open_stream
 
-source, images = arguments()
-
 if __name__ == "__main__":
-    take(open_stream(source, workers=2).batches(BATCH), images)
+    source, images = arguments()
+    take(open_stream(source, workers=2, processes=True).batches(BATCH), images)

@@ -9,6 +9,7 @@ from augflow import Registry, Stream, compose, read_recipe, stream
 RECIPE = Path(__file__).parent.parent / "recipes" / "photos.yaml"
 
 
-def open_stream(source: Path, workers: int) -> Stream:
+def open_stream(source: Path, workers: int, processes: bool = False) -> Stream:
     settings = compose([str(RECIPE), f"source.root={source}", "recipe.originals=augment"])
-    return stream(read_recipe(settings.recipe, Registry()), settings.source, workers=workers, check=False)
+    recipe = read_recipe(settings.recipe, Registry())
+    return stream(recipe, settings.source, workers=workers, processes=processes, check=False)

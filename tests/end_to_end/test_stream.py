@@ -31,15 +31,19 @@ def told(root: Path) -> dict[str, tuple[str, str]]:
     return {row["key"]: (row["path"], row["sha256"]) for row in rows}
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2, 4])
-def test_a_tenth_of_an_epoch_is_what_run_wrote(workers: int, photographs: Path, balanced: Any) -> None:
-    """Of 7,950; `shard` takes another tenth for each number of workers."""
+@pytest.mark.parametrize(
+    ("share", "workers", "processes"), [(0, 0, False), (1, 1, False), (2, 2, False), (3, 4, False), (4, 2, True)]
+)
+def test_a_tenth_of_an_epoch_is_what_run_wrote(
+    share: int, workers: int, processes: bool, photographs: Path, balanced: Any
+) -> None:
+    """Of 7,950; another tenth for each number of workers."""
     rows = told(balanced.root)
-    share = opened(photographs, through_codec=True, workers=workers, check=False).shard(workers, 10)
+    whole = opened(photographs, through_codec=True, workers=workers, processes=processes, check=False)
     seen = set()
-    for number, (image, label, record) in enumerate(share):
+    for number, (image, label, record) in enumerate(whole.shard(share, 10)):
         path, digest = rows[record["key"]]
-        assert (record["sha256"], record["path"], share.classes[label]) == (digest, path, path.split("/")[0])
+        assert (record["sha256"], record["path"], whole.classes[label]) == (digest, path, path.split("/")[0])
         if number % 20 == 0:
             with Image.open(balanced.root / path) as file:
                 assert np.array_equal(image, np.asarray(file.convert("RGB")))

@@ -1,0 +1,10 @@
+"""augflow's stream by itself: two threads of this process."""
+
+from __future__ import annotations
+
+from loop import BATCH, arguments, take
+from opened import open_stream
+
+if __name__ == "__main__":
+    source, images = arguments()
+    take(open_stream(source, workers=2).batches(BATCH), images)
