@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors transform markup sweep config.catalogue ledger.versions config.arguments docstring",
+    "errors process transform markup sweep config.catalogue ledger.versions config.arguments docstring",
     "draw kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
@@ -42,7 +42,7 @@ LAYERS = (
     "preview bridges.datasets bridges.torch",
     "config.door",
     "config.compose",
-    "verbs",
+    "verbs jobs",
     "cli",
     "__main__",
 )
@@ -66,6 +66,7 @@ EARLY_FOR = {
     "engine.views": {"pydantic_core"},
     "engine.work": {"cv2", "pydantic_core"},
     "importing": {"yaml"},
+    "jobs": {"hydra", "omegaconf"},
     "online": {"cv2"},
     "preview": {"PIL"},
     "replay": {"cv2"},
@@ -128,7 +129,7 @@ def test_imports_run_downwards(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_only_the_command_line_knows_hydra(path: Path) -> None:
-    if part_of(name_of(path)) not in ("cli", "config.compose", "config.door"):
+    if part_of(name_of(path)) not in ("jobs", "config.compose", "config.door"):
         found = [(line, module) for line, module in imports(path) if module.split(".")[0] in ("hydra", "omegaconf")]
         assert not found, path
 

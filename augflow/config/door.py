@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
+from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -93,6 +94,22 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
             store["recipe"] = before[2]
         GlobalHydra.instance().hydra = before[3]
         base.version_base = before[4]
+
+
+@contextmanager
+def composed_once(words: Sequence[str]) -> Iterator[None]:
+    """Let Hydra compose once, where no word speaks of Hydra itself.
+
+    It composes everything beforehand too, only to see whether `hydra.mode` says that this is a sweep; what is shipped,
+    recipes and chains cannot say so.
+    """
+    real = Hydra.get_mode
+    if not any("hydra" in word for word in words):
+        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = real  # type: ignore[method-assign]
 
 
 class Carried:

@@ -11,13 +11,13 @@ if __name__ == "__main__":
 
     forkserver.start(["augflow.engine.work"])
 
-    from augflow.cli import _guarded
+    from augflow.process import guarded
     from augflow.recipe.recipe import Recipe
     from augflow.runner import run
 
     asked = json.loads(Path(sys.argv[1]).read_text())
     sys.exit(
-        _guarded(
+        guarded(
             lambda: (
                 run(
                     Recipe.from_json(asked["recipe"]),

@@ -17,6 +17,7 @@ import pytest
 
 from augflow import cli
 from augflow.ledger import ledger
+from augflow.process import FAULT
 from tests.conftest import EditLedger, Make
 
 PRECIOUS = b"precious"
@@ -61,7 +62,7 @@ def verbs(small_source: Path, evil: Path) -> Callable[..., dict[str, int]]:
             assert time.process_time() - start < 5, verb
         victims = {path.name: path.read_bytes() for path in Path("victim").iterdir()}
         assert victims == dict.fromkeys(("one", "two", "lock"), PRECIOUS)
-        assert cli.FAULT not in codes.values()
+        assert FAULT not in codes.values()
         return codes
 
     return call
