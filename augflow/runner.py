@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from augflow.engine.chain import Chain
@@ -149,7 +150,7 @@ class _Run:
             "plugins": as_said.get("plugins", list(registry.plugins)),
             "plugins_sha256": registry.digests(),
         }
-        self.lock = lock.written(recipe, lock.lock_of(recipe, registry, files))
+        self.registry, self.files = registry, files
         self.journal = Journal(self.sink.workshop, self.sink.keep)
         self.made: set[str] = set()
         """Outputs of this run, as far as they are known: once a plan had to change."""
@@ -178,6 +179,16 @@ class _Run:
                 self.sink.end()
         outcome.seconds = time.monotonic() - self.began
         return outcome
+
+    @cached_property
+    def lock(self) -> str:
+        """The text of the recipe's lock."""
+        return lock.written(self.recipe, lock.lock_of(self.recipe, self.registry, self.files))
+
+    def _ready_the_end(self) -> None:
+        ledger.import_what_seals()
+        with contextlib.suppress(Exception):  # Whatever it is, it is met again where the lock is needed.
+            self.lock  # noqa: B018
 
     def _trusts_the_ledger(self) -> bool:
         """Whether the ledger may be gone by; without `force` what cannot be is an error."""
@@ -219,10 +230,10 @@ class _Run:
         skip = stock.kept | stock.blocked | self.made
         self.journal.open()
         work = Work(MAKER, {**self.spec, "run": self.journal.run})
-        importing = threading.Thread(target=ledger.import_what_seals)
+        readying = threading.Thread(target=self._ready_the_end)
         for order, done in self.executor.run(work, self._orders(plan, skip)):
-            if importing.ident is None:  # Once the workers are at it, the driver has time.
-                importing.start()
+            if readying.ident is None:  # Once the workers are at it, the driver has time.
+                readying.start()
             if isinstance(done, Lost):
                 self._set_aside(order, *reason(done, decode_timeout(self.source)))
             elif done.kind:
