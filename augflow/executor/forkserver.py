@@ -19,7 +19,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def start(modules: Sequence[str]) -> None:
     """Start the server, unless it runs, with `modules` imported; each of its workers has one thread for arithmetic."""
-    forkserver.set_forkserver_preload(["augflow.executor.orphans", *modules])
+    forkserver.set_forkserver_preload(["augflow.executor.orphans", "augflow.executor.pool", *modules])
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:

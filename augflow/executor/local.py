@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import resource
 import signal
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,7 +16,7 @@ from typing import Any
 
 from augflow.errors import PluginError, SurroundingsError
 from augflow.executor import SPENT, Lost, Work
-from augflow.executor.pool import call, pool_of
+from augflow.executor.pool import call, demand_files, most_workers, pool_of
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -37,11 +36,7 @@ class LocalExecutor:
         if isinstance(task_timeout, (str, bool)) or not task_timeout > 0:
             raise PluginError(f"executor.task_timeout: {task_timeout!r} is not a number of seconds above 0.")
         self.workers = min(_cores(), max(1, most_workers())) if workers == "auto" else int(workers)
-        if self.workers > most_workers():
-            raise SurroundingsError(
-                f"executor.workers: {self.workers} workers need {_FILES + _FILES_EACH * self.workers} open files, and "
-                f"{_files()} are allowed. Allow more (`ulimit -n`), or ask for fewer workers."
-            )
+        demand_files(self.workers, "executor.workers")
         self.task_timeout = task_timeout
 
     def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
@@ -133,27 +128,6 @@ def _death(processes: list[Any]) -> Lost:
 
 def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:
     return list(itertools.chain.from_iterable(under_way.values()))
-
-
-_FILES, _FILES_EACH = 28, 4
-"""Open files that the driver needs, and that it needs for each worker."""
-
-
-def most_workers() -> int:
-    """How many workers the number of open files allows."""
-    return (_files() - _FILES) // _FILES_EACH
-
-
-def _files() -> int:
-    """How many files this process may have open, raised as far as it goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < _ENOUGH and (hard > soft or hard == resource.RLIM_INFINITY):
-        soft = _ENOUGH if hard == resource.RLIM_INFINITY else min(_ENOUGH, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return _ENOUGH if soft == resource.RLIM_INFINITY else soft
-
-
-_ENOUGH = 8192
 
 
 def _cores() -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import popen_forkserver, spawn
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 from augflow.errors import SurroundingsError
@@ -21,8 +25,9 @@ def pool_of(work: Work, workers: int) -> ProcessPoolExecutor:
     Raises:
         SurroundingsError: the machine lets none be started.
     """
+    demand_files(workers)
     forkserver.start([work.entry.partition(":")[0]])
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
         # A worker of joblib's tells its own children a default that they do not know, and ours would die of it.
         multiprocessing.set_start_method("forkserver", force=True)
@@ -34,6 +39,79 @@ def pool_of(work: Work, workers: int) -> ProcessPoolExecutor:
             "with room, and may it be written to?"
         ) from error
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
+
+
+class _Process(ForkServerProcess):
+    """Does not run this process's script once more, as Python's own do for what is defined there.
+
+    Workers need nothing of it. A script for training would import its libraries in each of them, and one without
+    `if __name__ == "__main__":` would start workers of workers.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> popen_forkserver.Popen:  # noqa: N802
+        with _scriptless():
+            return popen_forkserver.Popen(process_obj)
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+@contextmanager
+def _scriptless() -> Iterator[None]:
+    """Let processes that this thread starts know nothing of the script."""
+    starting = threading.get_ident()
+
+    def prepared(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = real(name)
+        if threading.get_ident() == starting:
+            data.pop("init_main_from_path", None)
+            data.pop("init_main_from_name", None)
+        return data
+
+    with _starting:
+        real = spawn.get_preparation_data
+        spawn.get_preparation_data = prepared
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = real
+
+
+_starting = threading.Lock()
+
+
+_FILES, _FILES_EACH = 28, 4
+"""Open files that a process needs for itself, and for each of its workers."""
+_ENOUGH = 8192
+
+
+def demand_files(workers: int, setting: str = "workers") -> None:
+    """See that so many workers may be.
+
+    Raises:
+        SurroundingsError: they need more open files than are allowed.
+    """
+    if workers > most_workers():
+        raise SurroundingsError(
+            f"{setting}: {workers} workers need {_FILES + _FILES_EACH * workers} open files, and {_files()} are "
+            "allowed. Allow more (`ulimit -n`), or ask for fewer workers."
+        )
+
+
+def most_workers() -> int:
+    """How many workers the number of open files allows."""
+    return (_files() - _FILES) // _FILES_EACH
+
+
+def _files() -> int:
+    """How many files this process may have open, raised as far as it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _ENOUGH and (hard > soft or hard == resource.RLIM_INFINITY):
+        soft = _ENOUGH if hard == resource.RLIM_INFINITY else min(_ENOUGH, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _ENOUGH if soft == resource.RLIM_INFINITY else soft
 
 
 def call(items: list[Any]) -> list[Any]:

@@ -88,7 +88,12 @@ class ProcessPass:
         self._awaited: dict[int, _Awaited] = {}
         self._planned, self._stop = numbers.start, numbers.stop
         memory = self._shelf.name if self._shelf else ""
-        self._pool = pool_of(Work(WORKER, {"renderer": renderer, "memory": memory, "shape": shape}), workers)
+        try:
+            self._pool = pool_of(Work(WORKER, {"renderer": renderer, "memory": memory, "shape": shape}), workers)
+        except BaseException:
+            if self._shelf:
+                self._shelf.clear()
+            raise
         self._end = weakref.finalize(self, _end, self._pool, self._shelf)  # Also where a pass is left in the middle.
 
     def __enter__(self) -> ProcessPass:
@@ -126,8 +131,7 @@ class ProcessPass:
         except BrokenProcessPool as error:
             raise SurroundingsError(
                 "A process that makes images for the stream died. There may be too little memory, or an image that "
-                "ends whoever decodes it: `run` survives that, and names it. (A script that opens a stream with "
-                "processes=True does so below `if __name__ == '__main__':`.)"
+                "ends whoever decodes it: `run` survives that, and names it."
             ) from error
         image = made.image if made.image is not None or self._shelf is None else self._shelf.images[place]
         into = np.empty_like(image) if into is None else into

@@ -68,8 +68,7 @@ def stream(
         shuffle: whether each epoch has an order of its own; unless said, augmented streams do.
         through_codec: give the pixels that a reader of the written file sees, not those before they are encoded.
         workers: threads that make images ahead; `auto` for one on each core, 0 for none.
-        processes: let the workers of a pass be processes instead: a good third faster, for some time to start. As with
-            all processes of Python's, a script that opens such a stream does so below `if __name__ == "__main__":`.
+        processes: let the workers of a pass be processes instead: a quarter faster, for some time to start.
         check: decode every sample first, as little as proves it sound, and leave out what cannot be decoded, so that
             counts are planned without it, as `run` plans them. Without it, views of others of the class stand in for
             what is met to be broken; counts hold in either case.

@@ -193,10 +193,28 @@ def test_where_no_worker_lives_no_item_is_blamed(work: Build) -> None:
     assert not found
 
 
+def test_the_script_that_runs_it_runs_once(work: Build, tmp_path: Path, checkout: Path) -> None:
+    """Workers do not run it again, as processes of Python's do: it needs no `if __name__ == "__main__":`."""
+    script = (
+        "print('here')\n"
+        "from augflow.executor import Work\n"
+        "from augflow.executor.local import LocalExecutor\n"
+        "print(sorted(item for item, _ in LocalExecutor(2).run(Work('obedient:Work', {}), [(1, 'x'), (2, 'x')])))\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{tmp_path}"}
+    for words, given in ([str(tmp_path / "script.py")], ""), (["-"], script):
+        said = subprocess.run(
+            [sys.executable, *words], input=given, env=environment, capture_output=True, text=True, timeout=100
+        )
+        assert (said.stdout, said.stderr) == ("here\n[(1, 'x'), (2, 'x')]\n", "")
+
+
 def test_workers_are_fewer_where_few_files_are_allowed(work: Build) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
-        "from augflow.executor.local import LocalExecutor, most_workers\n"
+        "from augflow.executor.local import LocalExecutor\n"
+        "from augflow.executor.pool import most_workers\n"
         "print(most_workers(), LocalExecutor('auto').workers)\n"
         "LocalExecutor(30)\n"
     )

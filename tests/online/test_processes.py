@@ -185,15 +185,23 @@ def test_a_loaders_worker_uses_threads(mixed_source: Path) -> None:
         assert pool.apply(in_order, (found,)) == in_order(opened(mixed_source, workers=0))
 
 
-def test_a_script_that_is_not_guarded_is_told(mixed_source: Path, tmp_path: Path) -> None:
-    script = tmp_path / "train.py"
-    script.write_text(
+def test_a_script_runs_once(mixed_source: Path, tmp_path: Path) -> None:
+    """No process of a stream's runs it again, guarded or not, from a file or not."""
+    script = (
+        "print('here')\n"
         "from augflow import Registry, read_recipe, stream\n"
         f"source = {{'kind': 'folder', 'root': {str(mixed_source)!r}}}\n"
         "recipe = read_recipe({'chains': {'some': {'flip': {}}}, 'render': {'size': 24}}, Registry())\n"
-        "for _ in stream(recipe, source, workers=1, processes=True):\n"
-        "    pass\n"
+        "print(sum(1 for _ in stream(recipe, source, workers=2, processes=True)))\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100)
-    assert done.returncode == 1
-    assert "`if __name__ == '__main__':`" in done.stderr
+    (tmp_path / "train.py").write_text(script)
+    for words, given in (([str(tmp_path / "train.py")], ""), (["-c", script], ""), (["-"], script)):
+        done = subprocess.run(
+            [sys.executable, *words], input=given, capture_output=True, text=True, timeout=100, check=True
+        )
+        assert done.stdout.split() == ["here", "20"]
+
+
+def test_too_many_processes_are_refused() -> None:
+    with pytest.raises(SurroundingsError, match="workers: 100000 workers need"):
+        pool_of(Work(processes.WORKER, {}), 100_000)
