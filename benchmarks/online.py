@@ -1,4 +1,4 @@
-"""Images into a training loop: augflow's stream by processes, threads and PyTorch's DataLoader, beside its peers.
+"""Images into a training loop: augflow's stream by processes, by threads and for PyTorch, beside its peers.
 
     python benchmarks/online.py                              an epoch each, five rounds
     python benchmarks/online.py --images 1600 --rounds 3     shorter
@@ -33,7 +33,7 @@ class Contestant:
     share: float = 1.0
 
 
-STREAM, THREADS, TORCH = "augflow, 2 processes", "augflow, 2 threads", "augflow, DataLoader(2)"
+STREAM, THREADS, TORCH = "augflow, 2 processes", "augflow, 2 threads", "augflow, StreamLoader"
 LOADER, GENERATOR = "albumentations, DataLoader(2)", "Keras ImageDataGenerator"
 CONTESTANTS = (
     Contestant(STREAM, "augflow_stream.py", ("augflow",)),

@@ -1,4 +1,4 @@
-"""augflow's stream through PyTorch's DataLoader with two workers."""
+"""augflow's stream by two processes, as PyTorch takes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from opened import open_stream
 
 from augflow.bridges.torch import StreamLoader
 
-source, images = arguments()
-
 if __name__ == "__main__":
-    take(StreamLoader(open_stream(source, workers=0), BATCH, num_workers=2), images)
+    source, images = arguments()
+    take(StreamLoader(open_stream(source, workers=2, processes=True), BATCH), images)

@@ -25,6 +25,6 @@ def small_stream(small_source: Path) -> Callable[..., Stream]:
 
     def call(output: dict[str, Any] | None = None, **options: Any) -> Stream:
         recipe = read_recipe(RECIPE | {"output": output}, Registry())
-        return stream(recipe, {"kind": "folder", "root": str(small_source)}, workers=0, **options)
+        return stream(recipe, {"kind": "folder", "root": str(small_source)}, **{"workers": 0, **options})
 
     return call

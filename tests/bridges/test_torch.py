@@ -45,6 +45,22 @@ def test_a_loader_gives_the_stream_epoch_by_epoch(workers: int, persistent: bool
     assert images(loader) == expected(stream, 1)
 
 
+def test_a_streams_own_processes_give_the_same(small_stream: Open) -> None:
+    stream = small_stream(workers=2, processes=True)
+    loader = bridge.StreamLoader(stream, 5, drop_last=True, collate_fn=lambda pair: (pair[0], pair[1] + 0))
+    for epoch in range(2):
+        assert images(loader) == expected(stream, epoch)[: len(loader) * 5]
+    whole = bridge.StreamLoader(stream, 8)
+    taken = images(batch for _, batch in zip(range(3), whole, strict=False))
+    state = json.loads(json.dumps(whole.state_dict()))
+    assert (state["epoch"], state["index"]) == (0, 24)
+    again = bridge.StreamLoader(small_stream(workers=2, processes=True), 8)
+    again.load_state_dict(state)
+    assert taken + images(again) == expected(stream, 0)
+    ranks = [images(bridge.StreamLoader(stream, 8, rank=rank, world_size=2)) for rank in range(2)]
+    assert [pair for both in zip(*ranks, strict=True) for pair in both] == expected(stream, 0)[: 2 * len(ranks[0])]
+
+
 def test_spawned_workers_give_the_same(small_stream: Open) -> None:
     stream = small_stream()
     options = {"num_workers": 2, "multiprocessing_context": "spawn", "persistent_workers": True}
