@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from augflow.engine.chain import Chain as Chain
     from augflow.engine.chain import perform as perform
     from augflow.errors import AugflowError as AugflowError
+    from augflow.online.opening import stream as stream
     from augflow.online.stream import Stream as Stream
-    from augflow.online.stream import stream as stream
     from augflow.plan.census import Census as Census
     from augflow.plan.census import take_census as take_census
     from augflow.plan.plan import Plan as Plan
@@ -49,7 +49,7 @@ _HOMES = {
     "perform": "engine.chain",
     "read_recipe": "recipe.reader",
     "run": "runner",
-    "stream": "online.stream",
+    "stream": "online.opening",
     "take_census": "plan.census",
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from augflow.errors import PluginError, SurroundingsError
 from augflow.executor import SPENT, Lost, Work
-from augflow.executor.pool import call, demand_files, most_workers, pool_of
+from augflow.executor.pool import call, demand_files, end, most_workers, pool_of, processes_of
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -106,14 +106,9 @@ class LocalExecutor:
                     results = future.result()
                     yield from zip(under_way.pop(future), results, strict=True)
         except BrokenProcessPool:
-            processes = list((pool._processes or {}).values())
+            processes = processes_of(pool)
         finally:
-            if not well:
-                for process in list((pool._processes or {}).values()):
-                    process.kill()
-                # Of one killed while it told its results half a message is left; without a writer its reader gives up.
-                pool._result_queue._writer.close()  # type: ignore[attr-defined]
-            pool.shutdown(wait=True, cancel_futures=True)
+            end(pool, at_once=not well)
         # A pool may also break between two results: what was just being handed out is in the batch.
         return [*_flat(under_way), *batch], _death(processes)
 

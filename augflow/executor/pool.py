@@ -9,7 +9,7 @@ import resource
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import popen_forkserver, spawn
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -39,6 +39,45 @@ def pool_of(work: Work, workers: int) -> ProcessPoolExecutor:
             "with room, and may it be written to?"
         ) from error
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work.entry, work.spec))
+
+
+def result(pool: ProcessPoolExecutor, future: Future[Any]) -> Any:
+    """Wait for what a future gives.
+
+    Raises:
+        BrokenProcessPool: a process died.
+    """
+    while True:
+        try:
+            return future.result(_LOOK)
+        except TimeoutError:
+            if future.done():
+                raise
+            if not all(process.is_alive() for process in processes_of(pool)):
+                _give_up_reading(pool)
+
+
+_LOOK = 1.0
+"""Seconds after which somebody who waits looks whether all processes live."""
+
+
+def end(pool: ProcessPoolExecutor, at_once: bool) -> None:
+    """End all processes; `at_once` also in the middle of what they do."""
+    if at_once:
+        for process in processes_of(pool):
+            process.kill()
+        _give_up_reading(pool)
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+def processes_of(pool: ProcessPoolExecutor) -> list[Any]:
+    """Those that there are."""
+    return list((pool._processes or {}).values())
+
+
+def _give_up_reading(pool: ProcessPoolExecutor) -> None:
+    """Of a process killed while it told its results half a message is left; without a writer its reader gives up."""
+    pool._result_queue._writer.close()  # type: ignore[attr-defined]
 
 
 class _Process(ForkServerProcess):

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augflow.errors import RecipeError
-from augflow.online.delivery import Array
+
+Array = NDArray[Any]
 
 
 class Item(NamedTuple):

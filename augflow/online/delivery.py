@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from augflow.engine.output import Output
-from augflow.transform import Pixels
+from augflow.online.batches import Array, Item, Room
+from augflow.online.rendering import Rendered
+from augflow.transform import Pixels, Size
 
-Array = NDArray[Any]
 _FLAT = 1e-6
 
 
 class Delivery:
-    """Hands pixels over; gray becomes three equal channels, so that images fit together in a batch."""
+    """Hands pixels over; gray becomes three equal channels, so that images fit together in a batch.
 
-    def __init__(self, output: Output) -> None:
+    Args:
+        size: of every image; None where each has its own.
+    """
+
+    def __init__(self, output: Output, size: Size | None) -> None:
         self.output = output
+        self.shape = output.shape(*size) if size else None
         self._table = output.table()
+
+    def item(self, label: int, rendered: Rendered) -> Item:
+        """One image by itself."""
+        image = self.empty(*rendered.pixels.shape[:2])
+        self.hand_over(rendered.pixels, image)
+        return Item(image, label, rendered.record)
+
+    def room(self, images: int, into: Array | None = None) -> Room:
+        """Room for a batch of images of one size, in `into` where that is given."""
+        if into is None:
+            assert self.shape
+            into = np.empty((images, *self.shape), self.output.dtype)
+        return Room(into, np.empty(images, np.int64))
+
+    def fill(self, room: Room, start: int, made: Iterable[tuple[int, Rendered]]) -> list[dict[str, Any]]:
+        """Put images into a batch's room, from a place on; return their records."""
+        records = []
+        for place, (label, (pixels, record)) in enumerate(made, start):
+            self.hand_over(pixels, room.images[place])
+            room.labels[place] = label
+            records.append(record)
+        return records
 
     def empty(self, height: int, width: int) -> Array:
         """Room for an image of so many pixels."""

@@ -1,4 +1,4 @@
-"""One pass over an epoch, made ahead by processes; what they make lies in memory that this process shares with them.
+"""One pass over a share, made ahead by processes; what they make lies in memory that this process shares with them.
 
 Threads take turns at Python itself, which is a quarter of the work; processes do not.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.shared_memory import SharedMemory
@@ -18,11 +18,12 @@ import numpy as np
 
 from augflow.errors import SurroundingsError
 from augflow.executor import Work
-from augflow.executor.pool import call, pool_of
-from augflow.online.batches import Item
-from augflow.online.delivery import Array, Delivery
-from augflow.online.epochs import Epochs, View
+from augflow.executor.pool import call, end, pool_of, result
+from augflow.online.batches import Array, Batch, Item, groups, joined
+from augflow.online.delivery import Delivery
+from augflow.online.epochs import View
 from augflow.online.rendering import Renderer
+from augflow.online.share import Share
 from augflow.online.worker import Made, Shelf, bytes_of
 
 WORKER = "augflow.online.worker:Worker"
@@ -36,6 +37,35 @@ _LARGE = 1 << 20
 """Bytes of an image, where they are not known."""
 
 
+class ProcessPass:
+    """Makes the views of a pass, each sample decoded once for those of its views that there is room for."""
+
+    def __init__(self, share: Share, renderer: Renderer, delivery: Delivery, workers: int) -> None:
+        self._given = share, renderer, delivery, workers
+        self._delivery = delivery
+
+    def items(self, numbers: range) -> Iterator[Item]:
+        """The images of these numbers.
+
+        Raises:
+            SurroundingsError: a process died, or none could be started.
+        """
+        with _Crew(*self._given, numbers) as crew:
+            yield from map(crew.take, numbers)
+
+    def batches(self, numbers: range, size: int) -> Iterator[Batch]:
+        """So many of the images at a time; raises as `items` does."""
+        with _Crew(*self._given, numbers) as crew:
+            for some in groups(numbers, size):
+                if self._delivery.shape is None:
+                    yield joined([crew.take(number) for number in some])
+                    continue
+                room = self._delivery.room(len(some))
+                items = [crew.take(number, into) for number, into in zip(some, room.images, strict=True)]
+                room.labels[:] = [item.label for item in items]
+                yield Batch(*room, [item.record for item in items])
+
+
 class _Task:
     """Views of some samples, made by one process after another; each with its place on the shelf."""
 
@@ -46,7 +76,7 @@ class _Task:
 
 
 class _Awaited(NamedTuple):
-    """A view under way: its class, its task, where in this it stands, and its place on the shelf."""
+    """A view under way: its label, its task, where in this it stands, and its place on the shelf."""
 
     label: int
     task: _Task
@@ -55,48 +85,27 @@ class _Awaited(NamedTuple):
     place: int
 
 
-class ProcessPass:
-    """Makes the views of a pass in processes, each sample decoded once for several of its views.
+class _Crew:
+    """The processes of a pass, and what they were given to do; numbers are taken in their order."""
 
-    Args:
-        labels: of the classes, as the epochs number them.
-        shape: of every image; None where each may have its own.
-        numbers: what will be taken of the share, in order.
-        whole: the number in the epoch of a number in the share.
-        ours: the reverse; None where it is another's.
-    """
-
-    def __init__(
-        self,
-        epochs: Epochs,
-        renderer: Renderer,
-        labels: Sequence[int],
-        shape: tuple[int, int, int] | None,
-        epoch: int,
-        numbers: range,
-        whole: Callable[[int], int],
-        ours: Callable[[int], int | None],
-        workers: int,
-    ) -> None:
-        self._epochs, self._renderer, self._labels, self._epoch = epochs, renderer, labels, epoch
-        self._whole, self._ours = whole, ours
-        self._delivery = Delivery(renderer.recipe.output)
+    def __init__(self, share: Share, renderer: Renderer, delivery: Delivery, workers: int, numbers: range) -> None:
+        self._share, self._renderer, self._delivery = share, renderer, delivery
         self._step = _STEP * workers
-        self._shelf = self._new_shelf(shape) if shape else None
+        self._planned, self._stop = numbers.start, numbers.stop
+        self._awaited: dict[int, _Awaited] = {}
+        self._shelf = self._new_shelf(delivery.shape) if delivery.shape else None
         places = len(self._shelf.images) if self._shelf else 2 * self._step + _MOST_BYTES // _LARGE
         self._free = list(range(places))
-        self._awaited: dict[int, _Awaited] = {}
-        self._planned, self._stop = numbers.start, numbers.stop
-        memory = self._shelf.name if self._shelf else ""
+        spec = {"renderer": renderer, "delivery": delivery, "memory": self._shelf.name if self._shelf else ""}
         try:
-            self._pool = pool_of(Work(WORKER, {"renderer": renderer, "memory": memory, "shape": shape}), workers)
+            self._pool = pool_of(Work(WORKER, spec), workers)
         except BaseException:
             if self._shelf:
                 self._shelf.clear()
             raise
-        self._end = weakref.finalize(self, _end, self._pool, self._shelf)  # Also where a pass is left in the middle.
+        self._end = weakref.finalize(self, _end, self._pool, self._awaited, self._shelf)  # Also where a pass is left.
 
-    def __enter__(self) -> ProcessPass:
+    def __enter__(self) -> _Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,7 +113,7 @@ class ProcessPass:
 
     def _new_shelf(self, shape: tuple[int, int, int]) -> Shelf | None:
         """None where there is too little memory to share; images then come through a pipe."""
-        dtype = self._renderer.recipe.output.dtype
+        dtype = self._delivery.output.dtype
         least = 3 * self._step * bytes_of(shape, dtype)
         size = max(least, _MOST_BYTES)
         with contextlib.suppress(OSError):  # Not everywhere is it a folder.
@@ -118,16 +127,12 @@ class ProcessPass:
             return None
 
     def take(self, number: int, into: Array | None = None) -> Item:
-        """The view that comes as this number of the share, its image copied `into` where that is given.
-
-        Raises:
-            SurroundingsError: a process died.
-        """
+        """The image of a number, copied `into` where that is given."""
         try:
             while self._planned - number <= self._step and self._planned < self._stop:
                 self._plan(min(self._planned + self._step, self._stop))
             label, task, family, member, place = self._awaited.pop(number)
-            made = task.done.result()[family][member] or self._make_here(number)
+            made = result(self._pool, task.done)[family][member] or self._make_here(number)
         except BrokenProcessPool as error:
             raise SurroundingsError(
                 "A process that makes images for the stream died. There may be too little memory, or an image that "
@@ -153,31 +158,26 @@ class ProcessPass:
     def _add(self, number: int, task: _Task) -> None:
         """Add a view, and those of its family that come later, as far as there is room for them."""
         family: list[tuple[View, int]] = []
-        index = self._whole(number)
-        for mate in (index, *self._epochs.family(self._epoch, index)):
-            ours = self._ours(mate)
-            if ours is None or not number <= ours < self._stop or ours in self._awaited:
+        for mate in (number, *self._share.family(number)):
+            if not number <= mate < self._stop or mate in self._awaited:
                 continue
-            if ours > number and len(self._free) <= 2 * self._step:
-                continue
-            number_of_class, view = self._epochs.at(self._epoch, mate)
+            if mate > number and len(self._free) <= 2 * self._step:
+                break
+            label, view = self._share.view(mate)
             place = self._free.pop()
-            self._awaited[ours] = _Awaited(self._labels[number_of_class], task, len(task.families), len(family), place)
+            self._awaited[mate] = _Awaited(label, task, len(task.families), len(family), place)
             family.append((view, place))
         task.families.append(family)
         task.views += len(family)
 
     def _make_here(self, number: int) -> Made:
         """Make a view whose sample cannot be used, or one that stands in for it."""
-        index = self._whole(number)
-        _, view = self._epochs.at(self._epoch, index)
-        pixels, record = self._renderer.render(view, self._epochs.stand_ins(self._epoch, index))
-        image = self._delivery.empty(*pixels.shape[:2])
-        self._delivery.hand_over(pixels, image)
-        return Made(record, image)
+        label, view = self._share.view(number)
+        item = self._delivery.item(label, self._renderer.render(view, self._share.stand_ins(number)))
+        return Made(item.record, item.image)
 
 
-def _end(pool: ProcessPoolExecutor, shelf: Shelf | None) -> None:
-    pool.shutdown(wait=True, cancel_futures=True)
+def _end(pool: ProcessPoolExecutor, awaited: Mapping[int, _Awaited], shelf: Shelf | None) -> None:
+    end(pool, at_once=bool(awaited))
     if shelf:
         shelf.clear()

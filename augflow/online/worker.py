@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from augflow.engine.work import keep_memory
-from augflow.online.delivery import Array, Delivery
+from augflow.online.batches import Array
+from augflow.online.delivery import Delivery
 from augflow.online.epochs import View
 from augflow.online.rendering import Renderer
 
@@ -51,16 +52,16 @@ class Worker:
     """Called with views of one sample and the place of each on the shelf, it makes them; None for what cannot be made.
 
     Args:
-        spec: the `renderer`, and of the shelf, if there is one, the `memory` (its name) and the `shape` of an image.
+        spec: the `renderer`, the `delivery`, and the name of the `memory` of the shelf, if there is one.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         cv2.setNumThreads(1)
         keep_memory()
         self._renderer: Renderer = spec["renderer"]
-        output = self._renderer.recipe.output
-        self._delivery = Delivery(output)
-        self._shelf = spec["memory"] and Shelf(SharedMemory(spec["memory"]), spec["shape"], output.dtype)
+        self._delivery: Delivery = spec["delivery"]
+        shape, dtype = self._delivery.shape, self._delivery.output.dtype
+        self._shelf = Shelf(SharedMemory(spec["memory"]), shape, dtype) if spec["memory"] and shape else None
 
     def __call__(self, family: Sequence[tuple[View, int]]) -> list[Made | None]:
         rendered = self._renderer.attempt_family([view for view, _ in family])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from augflow.online.stream import Stream, stream
+from augflow.online.opening import stream
+from augflow.online.stream import Stream
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from augflow.config.compose import compose
-from augflow.online.stream import Stream, stream
+from augflow.online.opening import stream
+from augflow.online.stream import Stream
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 

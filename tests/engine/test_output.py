@@ -22,7 +22,7 @@ RGB = PIXELS[..., :3].astype(np.float64)
 
 
 def delivered(pixels: Any = PIXELS, **said: Any) -> Any:
-    delivery = Delivery(Output(**said))
+    delivery = Delivery(Output(**said), None)
     into = delivery.empty(*pixels.shape[:2])
     delivery.hand_over(pixels, into)
     return into

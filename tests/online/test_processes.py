@@ -7,9 +7,9 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.shared_memory import SharedMemory
@@ -22,10 +22,11 @@ import pytest
 
 from augflow.errors import SourceError, SurroundingsError
 from augflow.executor import Work
-from augflow.executor.pool import pool_of
+from augflow.executor.pool import pool_of, processes_of
 from augflow.online import processes
+from augflow.online.opening import stream
 from augflow.online.rendering import SetAsideWarning
-from augflow.online.stream import Stream, stream
+from augflow.online.stream import Stream
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 
@@ -158,9 +159,12 @@ def test_a_pass_that_is_left_leaves_nothing(mixed_source: Path, shelves: list[st
     assert gone(name)
 
 
+@pytest.mark.parametrize("pause", [0, 0.02, 0.05, 0.1])
+@pytest.mark.parametrize("shared", [True, False])
 def test_a_process_that_dies_is_told_of(
-    mixed_source: Path, shelves: list[str], monkeypatch: pytest.MonkeyPatch
+    shared: bool, pause: float, mixed_source: Path, shelves: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of one killed while it tells what it made half a message is left, for which nobody may wait."""
     pools: list[ProcessPoolExecutor] = []
 
     def kept(work: Work, workers: int) -> ProcessPoolExecutor:
@@ -168,13 +172,18 @@ def test_a_process_that_dies_is_told_of(
         return pools[-1]
 
     monkeypatch.setattr(processes, "pool_of", kept)
-    made = iter(opened(mixed_source, RECIPE | {"target": 4000, "max_copies": 1000}))
+    if not shared:
+        monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=0, f_frsize=4096))
+    recipe = RECIPE | {"target": 4000, "max_copies": 1000, "render": {"size": 24 if shared else 600}}
+    made = iter(opened(mixed_source, recipe))
     next(made)
-    for process in list((pools[0]._processes or {}).values()):
-        os.kill(process.pid or 0, signal.SIGKILL)
+    time.sleep(pause)
+    for process in processes_of(pools[0]):
+        process.kill()
     with pytest.raises(SurroundingsError, match="died"):
         list(made)
     assert all(map(gone, shelves))
+    assert len(shelves) == shared
 
 
 def test_a_loaders_worker_uses_threads(mixed_source: Path) -> None:

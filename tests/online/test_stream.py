@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from augflow.errors import PluginError, RecipeError, SourceError
+from augflow.online.opening import stream
 from augflow.online.rendering import SetAsideWarning
-from augflow.online.stream import Stream, stream
+from augflow.online.stream import Stream
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.runner import run

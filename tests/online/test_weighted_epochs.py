@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augflow.online.stream import Stream, stream
+from augflow.online.opening import stream
+from augflow.online.stream import Stream
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 
