@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from augflow.errors import PluginError
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def threads(workers: int | str) -> int:
-    """How many threads `workers` asks for; `auto` is one for each core, 0 none beside the caller's.
-
-    Raises:
-        PluginError: it is neither.
-    """
-    if workers == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if type(workers) is not int or not 0 <= workers <= 1024:
-        raise PluginError(f"workers: {workers!r} is not 'auto' or a whole number from 0 to 1024.")
-    return workers
 
 
 def ahead(call: Callable[[Item], Result], items: Iterable[Item], workers: int, most: int) -> Iterator[Result]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from augflow.errors import SourceError
+from augflow.errors import PluginError, SourceError
 from augflow.executor import forkserver
-from augflow.online.ahead import threads
 from augflow.online.processes import WORKER
 from augflow.online.stream import Stream
 from augflow.plan.target import Target
@@ -78,7 +78,7 @@ def stream(
         augment,
         augment if shuffle is None else shuffle,
         through_codec,
-        threads(workers),
+        _how_many(workers),
         processes,
         check,
         plugins,
@@ -90,3 +90,16 @@ def render_only(recipe: Recipe) -> Recipe:
     """The recipe that gives each sample once, rendered."""
     rule = Rule(Target("keep"), recipe.rule.chains, "keep", 0)
     return dataclasses.replace(recipe, originals="render", rule=rule, classes={})
+
+
+def _how_many(workers: int | str) -> int:
+    """How many `workers` asks for; `auto` is one for each core, 0 none beside the caller's thread.
+
+    Raises:
+        PluginError: it is neither.
+    """
+    if workers == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if type(workers) is not int or not 0 <= workers <= 1024:
+        raise PluginError(f"workers: {workers!r} is not 'auto' or a whole number from 0 to 1024.")
+    return workers
