@@ -30,11 +30,9 @@ WORKER = "augflow.online.worker:Worker"
 _TOGETHER = 8
 """Images that a process makes at a time; more where a sample has more."""
 _STEP = 32
-"""Images that are planned at a time, for each process: between one and two of these are under way or waiting."""
+"""Images that are planned at a time, for each process, unless they are large."""
 _MOST_BYTES = 1 << 28
 """Of finished images that wait for their turn."""
-_LARGE = 1 << 20
-"""Bytes of an image, where they are not known."""
 
 
 class ProcessPass:
@@ -90,12 +88,15 @@ class _Crew:
 
     def __init__(self, share: Share, renderer: Renderer, delivery: Delivery, workers: int, numbers: range) -> None:
         self._share, self._renderer, self._delivery = share, renderer, delivery
-        self._step = _STEP * workers
+        self._workers = workers
+        shape, dtype = delivery.shape, delivery.output.dtype
+        self._largest = bytes_of(shape, dtype) if shape else 0
         self._planned, self._stop = numbers.start, numbers.stop
         self._awaited: dict[int, _Awaited] = {}
-        self._shelf = self._new_shelf(delivery.shape) if delivery.shape else None
-        places = len(self._shelf.images) if self._shelf else 2 * self._step + _MOST_BYTES // _LARGE
-        self._free = list(range(places))
+        self._shelf = self._new_shelf(shape, dtype) if shape else None
+        # What is needed soon always finds a place.
+        self._kept_free = 2 * self._step if self._shelf else 2 * _STEP * workers
+        self._free = list(range(len(self._shelf.images) if self._shelf else 6 * _STEP * workers))
         spec = {"renderer": renderer, "delivery": delivery, "memory": self._shelf.name if self._shelf else ""}
         try:
             self._pool = pool_of(Work(WORKER, spec), workers)
@@ -111,10 +112,19 @@ class _Crew:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def _new_shelf(self, shape: tuple[int, int, int]) -> Shelf | None:
+    @property
+    def _bytes(self) -> int:
+        """Of an image; as long as none is known, one may be as large as all may be together."""
+        return self._largest or _MOST_BYTES
+
+    @property
+    def _step(self) -> int:
+        """Images that are planned at a time: between one and two of these are under way or waiting."""
+        return max(self._workers, min(_STEP * self._workers, _MOST_BYTES // (3 * self._bytes)))
+
+    def _new_shelf(self, shape: tuple[int, int, int], dtype: str) -> Shelf | None:
         """None where there is too little memory to share; images then come through a pipe."""
-        dtype = self._delivery.output.dtype
-        least = 3 * self._step * bytes_of(shape, dtype)
+        least = 3 * self._step * self._bytes
         size = max(least, _MOST_BYTES)
         with contextlib.suppress(OSError):  # Not everywhere is it a folder.
             room = os.statvfs("/dev/shm")
@@ -141,6 +151,7 @@ class _Crew:
         image = made.image if made.image is not None or self._shelf is None else self._shelf.images[place]
         into = np.empty_like(image) if into is None else into
         into[...] = image
+        self._largest = max(self._largest, into.nbytes)
         self._free.append(place)
         return Item(into, label, made.record)
 
@@ -161,7 +172,7 @@ class _Crew:
         for mate in (number, *self._share.family(number)):
             if not number <= mate < self._stop or mate in self._awaited:
                 continue
-            if mate > number and len(self._free) <= 2 * self._step:
+            if mate > number and not self._has_room():
                 break
             label, view = self._share.view(mate)
             place = self._free.pop()
@@ -169,6 +180,11 @@ class _Crew:
             family.append((view, place))
         task.families.append(family)
         task.views += len(family)
+
+    def _has_room(self) -> bool:
+        """Whether a view may be made that is not needed soon."""
+        waiting = 0 if self._shelf else len(self._awaited) * self._bytes
+        return len(self._free) > self._kept_free and waiting < _MOST_BYTES
 
     def _make_here(self, number: int) -> Made:
         """Make a view whose sample cannot be used, or one that stands in for it."""

@@ -102,10 +102,13 @@ def test_two_passes_at_once(mixed_source: Path) -> None:
     assert in_order(item for pair in zip(found, other, strict=True) for item in pair)[::2] == plain
 
 
-@pytest.mark.parametrize("room", [0, 100_000])
-def test_little_room_changes_nothing(room: int, small_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [0, 10_000, 100_000])
+@pytest.mark.parametrize("originals", ["augment", "keep"])
+def test_little_room_changes_nothing(
+    room: int, originals: str, small_source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where no memory can be shared images come through a pipe; where little can, samples are decoded more often."""
-    recipe = RECIPE | {"target": 500, "max_copies": 1000}
+    recipe = RECIPE | {"target": 500, "max_copies": 1000, "originals": originals}
     plain = in_order(opened(small_source, recipe, workers=0))
     if room:
         monkeypatch.setattr(processes, "_MOST_BYTES", room)

@@ -29,7 +29,7 @@ class StreamDataset(Dataset):
     Args:
         stream: with a size in its recipe's render, as images of a batch have one.
         batch_size: images of each batch; the last may be smaller.
-        workers: threads that make them; the stream's own unless said.
+        workers: threads that make them, where the stream has processes too; as many as the stream's unless said.
 
     Weights that correct what the recipe has balanced already draw a `TwiceCorrectedWarning`.
 
