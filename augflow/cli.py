@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from augflow.process import INTERRUPTED, TERMINATED, begin_verb, guarded, pipe_closed
+from augflow.command import INTERRUPTED, TERMINATED, begin_verb, guarded, pipe_closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

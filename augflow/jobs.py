@@ -7,7 +7,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import hydra
@@ -15,13 +14,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from augflow.command import WRONG, begin_verb, guarded
 from augflow.config import catalogue
 from augflow.config import compose as config
 from augflow.config.compose import Settings, settle
 from augflow.config.door import BY_PATH, VERSION_BASE, Carried, composed_once, opened
 from augflow.config.explain import explain
 from augflow.errors import RecipeError, SurroundingsError
-from augflow.process import WRONG, begin_verb, guarded
 from augflow.sweep import Board
 
 
@@ -98,7 +97,7 @@ def compose(job: Job, program: str, flags: list[str], typed: list[str], roots: S
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     with (
         opened(typed, roots) as words,
-        nullcontext() if flags or roots else composed_once(words),
+        composed_once(words, flags, roots),
         tempfile.TemporaryDirectory(prefix="augflow-") as scratch,
         warnings.catch_warnings(),
     ):

@@ -97,14 +97,14 @@ def opened(overrides: Sequence[str], roots: Sequence[str | Path] = ()) -> Iterat
 
 
 @contextmanager
-def composed_once(words: Sequence[str]) -> Iterator[None]:
-    """Let Hydra compose once, where no word speaks of Hydra itself.
+def composed_once(words: Sequence[str], flags: Sequence[str], roots: Sequence[str | Path]) -> Iterator[None]:
+    """Let Hydra compose once, where no word speaks of Hydra itself, and there is nothing else that could.
 
     It composes everything beforehand too, only to see whether `hydra.mode` says that this is a sweep; what is shipped,
-    recipes and chains cannot say so.
+    recipes and chains cannot say so, an operator's own primary config and folders can.
     """
     real = Hydra.get_mode
-    if not any("hydra" in word for word in words):
+    if not (flags or roots or any("hydra" in word for word in words)):
         Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
     try:
         yield

@@ -7,7 +7,6 @@ kills its worker twice, or uses up its time, is given up, all others are done.
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -16,7 +15,7 @@ from typing import Any
 
 from augflow.errors import PluginError, SurroundingsError
 from augflow.executor import SPENT, Lost, Work
-from augflow.executor.pool import call, demand_files, end, most_workers, pool_of, processes_of
+from augflow.executor.pool import call, cores, demand_files, end, most_workers, pool_of, processes_of
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
@@ -35,7 +34,7 @@ class LocalExecutor:
             raise PluginError(f"executor.workers: {workers!r} is not 'auto' or a whole number from 1 to 1024.")
         if isinstance(task_timeout, (str, bool)) or not task_timeout > 0:
             raise PluginError(f"executor.task_timeout: {task_timeout!r} is not a number of seconds above 0.")
-        self.workers = min(_cores(), max(1, most_workers())) if workers == "auto" else int(workers)
+        self.workers = min(cores(), max(1, most_workers())) if workers == "auto" else int(workers)
         demand_files(self.workers, "executor.workers")
         self.task_timeout = task_timeout
 
@@ -123,10 +122,6 @@ def _death(processes: list[Any]) -> Lost:
 
 def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:
     return list(itertools.chain.from_iterable(under_way.values()))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -153,6 +153,11 @@ def _files() -> int:
     return _ENOUGH if soft == resource.RLIM_INFINITY else soft
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def call(items: list[Any]) -> list[Any]:
     """What the process's callable gives for each item."""
     return [_call(item) for item in items]

@@ -12,6 +12,11 @@ from augflow.errors import RecipeError
 
 Array = NDArray[Any]
 
+TOGETHER = 8
+"""Images that a worker makes at a time; a process more where a sample has more."""
+MOST_BYTES = 1 << 28
+"""Of finished images that wait for their turn."""
+
 
 class Item(NamedTuple):
     """One image of an epoch.

@@ -30,9 +30,13 @@ class Delivery:
 
     def item(self, label: int, rendered: Rendered) -> Item:
         """One image by itself."""
-        image = self.empty(*rendered.pixels.shape[:2])
-        self.hand_over(rendered.pixels, image)
-        return Item(image, label, rendered.record)
+        return Item(self.image(rendered.pixels), label, rendered.record)
+
+    def image(self, pixels: Pixels) -> Array:
+        """`pixels`, handed over in room of their own."""
+        image = self.empty(*pixels.shape[:2])
+        self.hand_over(pixels, image)
+        return image
 
     def room(self, images: int, into: Array | None = None) -> Room:
         """Room for a batch of images of one size, in `into` where that is given."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from augflow.errors import PluginError, SourceError
 from augflow.executor import forkserver
+from augflow.executor.pool import cores
 from augflow.online.processes import WORKER
 from augflow.online.stream import Stream
 from augflow.plan.target import Target
@@ -56,7 +56,8 @@ def stream(
     Raises:
         AugflowError: the source or the recipe cannot be.
     """
-    if processes:
+    count = _how_many(workers)
+    if processes and count:
         forkserver.start([WORKER.partition(":")[0]])
     opened = open_source(source)
     splits = splits_of(opened)
@@ -78,7 +79,7 @@ def stream(
         augment,
         augment if shuffle is None else shuffle,
         through_codec,
-        _how_many(workers),
+        count,
         processes,
         check,
         plugins,
@@ -99,7 +100,7 @@ def _how_many(workers: int | str) -> int:
         PluginError: it is neither.
     """
     if workers == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores()
     if type(workers) is not int or not 0 <= workers <= 1024:
         raise PluginError(f"workers: {workers!r} is not 'auto' or a whole number from 0 to 1024.")
     return workers

@@ -19,7 +19,7 @@ import numpy as np
 from augflow.errors import SurroundingsError
 from augflow.executor import Work
 from augflow.executor.pool import call, end, pool_of, result
-from augflow.online.batches import Array, Batch, Item, groups, joined
+from augflow.online.batches import MOST_BYTES, TOGETHER, Array, Batch, Item, groups, joined
 from augflow.online.delivery import Delivery
 from augflow.online.epochs import View
 from augflow.online.rendering import Renderer
@@ -27,12 +27,8 @@ from augflow.online.share import Share
 from augflow.online.worker import Made, Shelf, bytes_of
 
 WORKER = "augflow.online.worker:Worker"
-_TOGETHER = 8
-"""Images that a process makes at a time; more where a sample has more."""
 _STEP = 32
 """Images that are planned at a time, for each process, unless they are large."""
-_MOST_BYTES = 1 << 28
-"""Of finished images that wait for their turn."""
 
 
 class ProcessPass:
@@ -104,7 +100,8 @@ class _Crew:
             if self._shelf:
                 self._shelf.clear()
             raise
-        self._end = weakref.finalize(self, _end, self._pool, self._awaited, self._shelf)  # Also where a pass is left.
+        # Also where Python ends first.
+        self._end = weakref.finalize(self, _end, self._pool, self._awaited, self._shelf)
 
     def __enter__(self) -> _Crew:
         return self
@@ -115,17 +112,17 @@ class _Crew:
     @property
     def _bytes(self) -> int:
         """Of an image; as long as none is known, one may be as large as all may be together."""
-        return self._largest or _MOST_BYTES
+        return self._largest or MOST_BYTES
 
     @property
     def _step(self) -> int:
         """Images that are planned at a time: between one and two of these are under way or waiting."""
-        return max(self._workers, min(_STEP * self._workers, _MOST_BYTES // (3 * self._bytes)))
+        return max(self._workers, min(_STEP * self._workers, MOST_BYTES // (3 * self._bytes)))
 
     def _new_shelf(self, shape: tuple[int, int, int], dtype: str) -> Shelf | None:
         """None where there is too little memory to share; images then come through a pipe."""
         least = 3 * self._step * self._bytes
-        size = max(least, _MOST_BYTES)
+        size = max(least, MOST_BYTES)
         with contextlib.suppress(OSError):  # Not everywhere is it a folder.
             room = os.statvfs("/dev/shm")
             size = min(size, room.f_bavail * room.f_frsize // 2)
@@ -162,7 +159,7 @@ class _Crew:
             if self._planned not in self._awaited:
                 self._add(self._planned, task)
             self._planned += 1
-            if task.views >= _TOGETHER or (task.views and self._planned == stop):
+            if task.views >= TOGETHER or (task.views and self._planned == stop):
                 task.done = self._pool.submit(call, task.families)
                 task = _Task()
 
@@ -184,13 +181,13 @@ class _Crew:
     def _has_room(self) -> bool:
         """Whether a view may be made that is not needed soon."""
         waiting = 0 if self._shelf else len(self._awaited) * self._bytes
-        return len(self._free) > self._kept_free and waiting < _MOST_BYTES
+        return len(self._free) > self._kept_free and waiting < MOST_BYTES
 
     def _make_here(self, number: int) -> Made:
         """Make a view whose sample cannot be used, or one that stands in for it."""
-        label, view = self._share.view(number)
-        item = self._delivery.item(label, self._renderer.render(view, self._share.stand_ins(number)))
-        return Made(item.record, item.image)
+        _, view = self._share.view(number)
+        pixels, record = self._renderer.render(view, self._share.stand_ins(number))
+        return Made(record, self._delivery.image(pixels))
 
 
 def _end(pool: ProcessPoolExecutor, awaited: Mapping[int, _Awaited], shelf: Shelf | None) -> None:

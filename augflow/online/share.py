@@ -22,18 +22,23 @@ class Share:
 
     def view(self, number: int) -> tuple[int, View]:
         """The label and the view that come as this number."""
-        class_number, view = self.epochs.at(self.epoch, self._whole(number))
+        class_number, view = self.epochs.at(self.epoch, self.whole(number))
         return self.labels[class_number], view
 
     def family(self, number: int) -> list[int]:
         """The numbers of all views of that sample, this one's too, ascending."""
-        found = self.epochs.family(self.epoch, self._whole(number))
-        ours = [whole // self.world_size for whole in found if whole % self.world_size == self.rank]
+        found = self.epochs.family(self.epoch, self.whole(number))
+        ours = [self.ours(whole) for whole in found if whole % self.world_size == self.rank]
         return [number for number in ours if number < self.length]
 
     def stand_ins(self, number: int) -> Iterator[View]:
         """What may take that view's place when its sample cannot be used, the first choice first."""
-        return self.epochs.stand_ins(self.epoch, self._whole(number))
+        return self.epochs.stand_ins(self.epoch, self.whole(number))
 
-    def _whole(self, number: int) -> int:
+    def whole(self, number: int) -> int:
+        """The number in the whole epoch."""
         return number * self.world_size + self.rank
+
+    def ours(self, whole: int) -> int:
+        """The reverse of `whole`, for a number that is of this share."""
+        return whole // self.world_size

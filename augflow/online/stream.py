@@ -144,11 +144,11 @@ class Stream:
 
     def whole(self, index: int) -> int:
         """The number in the whole epoch of a number in this share."""
-        return index * self._world_size + self._rank
+        return self._share(self.epoch).whole(index)
 
     def ours(self, whole: int) -> int:
         """The number in this share of a number in the whole epoch."""
-        return whole // self._world_size
+        return self._share(self.epoch).ours(whole)
 
     def reader(self, epoch: int, mine: Callable[[int], bool] = lambda index: True) -> Reader:
         """Read a pass over an epoch in runs of numbers that ascend, which spares decoding a sample for each view.

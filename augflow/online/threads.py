@@ -13,17 +13,13 @@ from typing import Any
 import numpy as np
 
 from augflow.online.ahead import ahead
-from augflow.online.batches import Batch, Item, Room, groups, joined
+from augflow.online.batches import MOST_BYTES, TOGETHER, Batch, Item, Room, groups, joined
 from augflow.online.delivery import Delivery
 from augflow.online.rendering import Rendered, Renderer
 from augflow.online.share import Share
 
-_TOGETHER = 8
-"""Images that a thread makes at a time."""
 _AHEAD = 4
 """How often so many are under way or waiting, for each thread."""
-_MOST_BYTES = 1 << 28
-"""Of finished images that wait for their turn."""
 
 
 class ThreadPass:
@@ -54,7 +50,7 @@ class ThreadPass:
         def make(some: range) -> list[Item]:
             return [self._delivery.item(*made) for made in self.views(some)]
 
-        for items in ahead(make, groups(numbers, _TOGETHER), self._workers, self._most):
+        for items in ahead(make, groups(numbers, TOGETHER), self._workers, self._most):
             yield from items
 
     def batches(self, numbers: range, size: int) -> Iterator[Batch]:
@@ -63,7 +59,7 @@ class ThreadPass:
         def parts() -> Iterator[tuple[Room | None, int, range]]:
             for some in groups(numbers, size):
                 room = self._delivery.room(len(some)) if self._delivery.shape else None
-                for part in groups(range(len(some)), _TOGETHER):
+                for part in groups(range(len(some)), TOGETHER):
                     yield room, part.start, some[part.start : part.stop]
 
         def make(part: tuple[Room | None, int, range]) -> tuple[Room | None, list[Any]]:
@@ -117,7 +113,7 @@ class ThreadPass:
 
     def _promise(self, number: int) -> dict[int, Future[Rendered]]:
         """The others of the family that come later here, as far as there is room to hold them."""
-        room = _MOST_BYTES // self._bytes - len(self._held)
+        room = MOST_BYTES // self._bytes - len(self._held)
         promised: dict[int, Future[Rendered]] = {}
         for mate in self._share.family(number):
             if mate >= self._frontier and mate not in self._held and self._mine(mate) and len(promised) < room:

@@ -74,7 +74,5 @@ class Worker:
                 self._delivery.hand_over(one.pixels, self._shelf.images[place])
                 made.append(Made(one.record, None))
             else:
-                image = self._delivery.empty(*one.pixels.shape[:2])
-                self._delivery.hand_over(one.pixels, image)
-                made.append(Made(one.record, image))
+                made.append(Made(one.record, self._delivery.image(one.pixels)))
         return made

@@ -32,7 +32,7 @@ def test_alone_it_imports_next_to_nothing(checkout: Path, tmp_path: Path) -> Non
     names = imported(checkout, tmp_path)
     assert "augflow.cli" in names
     assert not names & HEAVY
-    assert {name for name in names if name.startswith("augflow")} == {"augflow", "augflow.cli", "augflow.process"}
+    assert {name for name in names if name.startswith("augflow")} == {"augflow", "augflow.cli", "augflow.command"}
 
 
 def test_help_and_version_import_no_pixels(checkout: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ if __name__ == "__main__":
 
     forkserver.start(["augflow.engine.work"])
 
-    from augflow.process import guarded
+    from augflow.command import guarded
     from augflow.recipe.recipe import Recipe
     from augflow.runner import run
 

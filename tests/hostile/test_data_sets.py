@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from augflow import cli
+from augflow.command import FAULT
 from augflow.ledger import ledger
-from augflow.process import FAULT
 from tests.conftest import EditLedger, Make
 
 PRECIOUS = b"precious"

@@ -111,7 +111,7 @@ def test_little_room_changes_nothing(
     recipe = RECIPE | {"target": 500, "max_copies": 1000, "originals": originals}
     plain = in_order(opened(small_source, recipe, workers=0))
     if room:
-        monkeypatch.setattr(processes, "_MOST_BYTES", room)
+        monkeypatch.setattr(processes, "MOST_BYTES", room)
     else:
         monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=0, f_frsize=4096))
     assert in_order(opened(small_source, recipe)) == plain
