@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,9 @@ class Registry:
         """Where the transform called `name` comes from, as `module:Class` or `file.py:Class`."""
         return _place(self._where[name]) if name in self._where else f"albumentations:{name.partition('.')[2]}"
 
+    @cached_property
     def digests(self) -> dict[str, str]:
-        """The sha256 of each plugin file."""
+        """The sha256 of each plugin file, as it was when first asked for."""
         return {plugin: hashlib.sha256(Path(plugin).read_bytes()).hexdigest() for plugin in self.plugins}
 
     def __contains__(self, name: str) -> bool:

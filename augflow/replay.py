@@ -148,7 +148,7 @@ def _changed(dataset: Dataset, plugins: Sequence[str]) -> dict[str, tuple[str, s
         if then != [now.get(name)]
     }
     before = dataset.account.get("plugins_sha256", {})
-    for file, digest in Registry(plugins).digests().items():
+    for file, digest in Registry(plugins).digests.items():
         if before.get(file, digest) != digest:
             changed[file] = (before[file][:12], digest[:12])
     return changed

@@ -139,7 +139,6 @@ class _Run:
         registry = Registry(plugins)
         digests = {name: Chain(name, steps, registry).digest for name, steps in recipe.chains.items()}
         self.namer = Namer(recipe, digests, splits_of(self.source))
-        self.plugins = registry.plugins
         self.watch = watch
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
         self.spec = spec
@@ -148,7 +147,7 @@ class _Run:
             "command": list(command),
             "source": anywhere(as_said.get("source", source)),
             "plugins": as_said.get("plugins", list(registry.plugins)),
-            "plugins_sha256": registry.digests(),
+            "plugins_sha256": registry.digests,
         }
         self.registry, self.files = registry, files
         self.journal = Journal(self.sink.workshop, self.sink.keep)
@@ -307,7 +306,7 @@ class _Run:
         self.sink.publish()
 
     def _edited_plugins(self) -> list[str]:
-        before, now = account.read(self.sink.desk).get("plugins_sha256", {}), Registry(self.plugins).digests()
+        before, now = account.read(self.sink.desk).get("plugins_sha256", {}), self.registry.digests
         return [
             f"{file} is not as it was when outputs that were kept were made. Where their pixels would come out "
             "otherwise, raise the `version` of the transform."

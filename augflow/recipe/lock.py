@@ -6,7 +6,6 @@ one that is asked to (`augflow run --locked`).
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -81,10 +80,7 @@ def lock_of(recipe: Recipe, registry: Registry, files: Sequence[Mapping[str, str
         | {"libjpeg-turbo": _libjpeg_turbo()},
         transforms={use: int(getattr(registry.find(use), "version", 1)) for use in used},
         packages=_packages(used),
-        plugins=tuple(
-            {"file": _fit(Path(file).name), "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
-            for file in registry.plugins
-        ),
+        plugins=tuple({"file": _fit(Path(file).name), "sha256": registry.digests[file]} for file in registry.plugins),
         processor=_processor(),
     )
 
