@@ -13,11 +13,12 @@ import pytest
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
     "errors command transform markup sweep config.catalogue ledger.versions config.arguments docstring",
-    "draw kinds store config.strict config.usage engine.output",
+    "draw kernels kernels.build kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
     "recipe.preserve plan.weighting engine.time_limit engine.wholeness",
-    "recipe.reader recipe.json_schema engine.sampling",
+    "recipe.reader recipe.json_schema engine.footprint",
+    "engine.sampling",
     "engine.canvas",
     "engine.chain engine.codec",
     "recipe.passes recipe.effect recipe.diff",
@@ -67,6 +68,7 @@ EARLY_FOR = {
     "engine.work": {"cv2", "pydantic_core"},
     "importing": {"yaml"},
     "jobs": {"hydra", "omegaconf"},
+    "kernels.build": {"hatchling", "packaging"},
     "online": {"cv2"},
     "preview": {"PIL"},
     "replay": {"cv2"},

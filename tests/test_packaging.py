@@ -74,7 +74,9 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
     rest = {name for name in names if not name.startswith("augflow-0.1.0.dist-info/")}
     pages = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/report/templates").iterdir()}
     assert "augflow/report/templates/report.html.j2" in pages
-    assert rest == package | conf | templates | pages | {"augflow/py.typed"}
+    kernels = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/kernels").glob("*.[ch]")}
+    assert "augflow/kernels/warp.c" in kernels
+    assert rest == package | conf | templates | pages | kernels | {"augflow/py.typed", "augflow/kernels/kernels.so"}
     assert "augflow-0.1.0.dist-info/licenses/LICENSE" in names
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"

@@ -1,15 +1,13 @@
 """Sample a photograph through a matrix, once, without aliasing.
 
-Enlarging and turning are bilinear. Reducing by s is a small separable filter on the photograph followed by one
-bilinear warp: the filter's variance is that of an output pixel's footprint (s²/12 per axis, widened a little for what
-bilinear sampling adds), so the pair stands for the average over the footprint. Beyond a reduction of about 2.4 the
-warp is made finer by a whole factor and averaged; beyond 12 a JPEG is decoded at half its size, beyond 24 at a quarter.
-Where a large output shows its photograph small, and so would take many samples, whole blocks are averaged first.
+Turning and enlarging are bilinear. Where the photograph is reduced, every output pixel is the mean of the bilinear
+photograph over the pixel's footprint, by weights taken apart by axis (`kernels/warp.c`). Beyond a reduction of about
+3.4 it is the mean of several such samples; beyond 12 a JPEG is decoded at half its size, beyond 24 at a quarter. Where
+a large output shows its photograph small, and so would take many samples, whole blocks are averaged first.
 """
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 from collections.abc import Callable
@@ -19,30 +17,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow import kernels
+from augflow.engine.footprint import Footprint
 from augflow.transform import Border, Fill, Matrix, Pixels, Size
 
-_BORDERS: dict[Border, int] = {
-    "reflect": cv2.BORDER_REFLECT_101,
-    "nearest": cv2.BORDER_REPLICATE,
-    "wrap": cv2.BORDER_WRAP,
-    "constant": cv2.BORDER_CONSTANT,
-}
-_NO_COLOUR = (0, 0, 0, 0)
 _Rows: TypeAlias = list[list[float]]
 """A matrix as plain numbers."""
 _AFFINE = [0, 0, 1]
 """The last row of a matrix that keeps parallels parallel."""
-_FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
-_FINEST = 2.4
-"""Source pixels that one bilinear sample may stand for, after filtering."""
 _COARSEST = 6
 """Source pixels across an output pixel that a scaled decode leaves."""
-_FAR = 64
+_FINEST = 3.4
+"""Source pixels across that one sample may stand for."""
 _MOST_SAMPLES = 4
 """For each pixel of the photograph; a million are always allowed."""
-_VARIANCES = (0.0, 0.15, 0.26, 0.42, 0.6, 0.8)
-"""Of the three-tap filters there are: few, so that copies of a sample share them."""
 
 
 class Photograph:
@@ -55,7 +44,7 @@ class Photograph:
         """The smallest scale that was decoded for the last sampling: 1/`reduction`."""
         self._whole: Callable[[], Pixels] = lambda: pixels
         self._reduced: Callable[[int], Pixels] | None = None
-        self._forms: dict[tuple[int, int, int], Pixels] = {_FULL: pixels}
+        self._forms: dict[int, Pixels] = {1: pixels}
 
     @classmethod
     def undeveloped(
@@ -70,7 +59,7 @@ class Photograph:
     @property
     def pixels(self) -> Pixels:
         self.reduction = 1
-        return self._form(_FULL)
+        return self._form(1)
 
     def holds(self, pixels: Pixels) -> bool:
         """Whether `pixels` may be memory of this photograph, which others share."""
@@ -82,27 +71,21 @@ class Photograph:
             return 1
         return min(8, 1 << int(math.log2(step / _COARSEST)))
 
-    def form(self, scale: int, kernel_x: int, kernel_y: int) -> Pixels:
-        """Decoded or averaged to 1/`scale`, then filtered with the kernels numbered per axis."""
+    def form(self, scale: int) -> Pixels:
+        """Decoded or averaged to 1/`scale`."""
         self.reduction = min(scale, 8) if self._reduced else 1
-        return self._form((scale, kernel_x, kernel_y))
+        return self._form(scale)
 
-    def _form(self, key: tuple[int, int, int]) -> Pixels:
-        if key not in self._forms:
-            scale, *kernel = key
-            if any(kernel):
-                self._forms[key] = _soften(self._form((scale, 0, 0)), *kernel)
-            elif scale == 1:
-                self._forms[key] = self._whole()
+    def _form(self, scale: int) -> Pixels:
+        if scale not in self._forms:
+            if scale == 1:
+                self._forms[scale] = self._whole()
             elif self._reduced and scale <= 8:
-                self._forms[key] = self._reduced(scale)
+                self._forms[scale] = self._reduced(scale)
             else:
                 decoded = 8 if self._reduced else 1
-                self._forms[key] = _reduce(self._form((decoded, 0, 0)), scale // decoded)
-        return self._forms[key]
-
-
-_FULL = (1, 0, 0)
+                self._forms[scale] = _reduce(self._form(decoded), scale // decoded)
+        return self._forms[scale]
 
 
 def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "reflect", fill: Fill = 0) -> Pixels:
@@ -110,35 +93,34 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
 
     A matrix that only moves whole pixels (flips, quarter turns, crops, whole shifts) copies them untouched. The result
     may share memory with the photograph.
+
+    Raises:
+        ValueError: the matrix is not finite.
     """
     rows = matrix.tolist()
+    if not math.isfinite(math.fsum(itertools.chain.from_iterable(rows))):
+        raise ValueError("a matrix that is not finite")
     steps = _whole_steps(rows)
     if steps is not None:
-        whole = _copy(photograph.pixels, steps, size, border, fill)
-        if whole is not None:
-            return whole
-    a, b, d, e = _slopes(rows, size)
+        return _copy(photograph.pixels, steps, size, border, fill)
+    footprint = Footprint.at_the_centre(rows, size)
     height, width = photograph.size
-    longest = max(height, width)
-    across, down = min(math.hypot(a, d), longest), min(math.hypot(b, e), longest)
-    scale = photograph.scale_for(min(math.hypot(a, b), math.hypot(d, e), height, width))
+    scale = photograph.scale_for(min(footprint.narrowest, height, width))
+    across, down = (min(edge, max(height, width)) for edge in footprint.edges)
     fine_x, fine_y = _finer(across / scale), _finer(down / scale)
     most = max(_MOST_SAMPLES * height * width, 1 << 20)
     while fine_x * fine_y > 1 and fine_x * fine_y * size.height * size.width > most:
         scale *= 2
         fine_x, fine_y = _finer(across / scale), _finer(down / scale)
-    pixels = photograph.form(
-        scale,
-        _kernel(min(math.hypot(a / fine_x, b / fine_y), width), scale),
-        _kernel(min(math.hypot(d / fine_x, e / fine_y), height), scale),
-    )
+    pixels = photograph.form(scale)
+    footprint = footprint.cut(fine_x, fine_y).within(scale).bounded()
     if scale > 1:
         matrix = _scale(1 / scale, 1 / scale) @ matrix
     if fine_x == fine_y == 1:
-        return _sample(pixels, matrix, size, border, fill)
+        return _sample(pixels, matrix, size, footprint, border, fill)
     matrix = matrix @ _scale(1 / fine_x, 1 / fine_y)
-    warped = _sample(pixels, matrix, Size(size.height * fine_y, size.width * fine_x), border, fill)
-    return np.asarray(cv2.resize(warped, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    samples = _sample(pixels, matrix, Size(size.height * fine_y, size.width * fine_x), footprint, border, fill)
+    return np.asarray(cv2.resize(samples, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _finer(step: float) -> int:
@@ -146,49 +128,12 @@ def _finer(step: float) -> int:
     return math.ceil(step / _FINEST) or 1
 
 
-def _sample(pixels: Pixels, matrix: Matrix, size: Size, border: Border, fill: Fill) -> Pixels:
-    colour = _colour(fill, pixels) if border == "constant" else _NO_COLOUR
-    rows = matrix.tolist()
-    if _reaches_far(rows, size, pixels):
-        places = _folded(matrix, size, pixels, border)
-        warped = cv2.remap(pixels, places[0], places[1], cv2.INTER_LINEAR, None, _BORDERS[border], colour)
-    elif rows[2] == _AFFINE:
-        warped = cv2.warpAffine(pixels, matrix[:2], (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
-    else:
-        warped = cv2.warpPerspective(pixels, matrix, (size.width, size.height), None, _FLAGS, _BORDERS[border], colour)
-    return np.asarray(warped, dtype=np.uint8)
-
-
-def _reaches_far(rows: _Rows, size: Size, pixels: Pixels) -> bool:
-    """Whether a corner lies so far beyond the photograph that OpenCV, which folds borders step by step, never ends."""
-    (a, b, c), (d, e, f), (g, h, i) = rows
-    height, width = size
-    far = _FAR * max(pixels.shape[:2])
-    if g == h == 0 and i == 1:
-        return not (abs(a) * width + abs(b) * height + abs(c) < far and abs(d) * width + abs(e) * height + abs(f) < far)
-    for x, y in ((0, 0), (width, 0), (0, height), (width, height)):
-        w = g * x + h * y + i
-        if not (w > 1e-6 and abs(a * x + b * y + c) < far * w and abs(d * x + e * y + f) < far * w):
-            return True
-    return False
-
-
-def _folded(matrix: Matrix, size: Size, pixels: Pixels, border: Border) -> list[NDArray[np.float32]]:
-    """Where each output pixel is taken, x and y, brought back to the photograph by the border's rule."""
-    if not np.isfinite(matrix).all():
-        raise ValueError("a matrix that is not finite")
-    y, x = np.mgrid[0 : size.height, 0 : size.width]
-    u, v, w = np.tensordot(matrix, np.stack([x, y, np.ones_like(x)]), 1)
-    w = np.where(abs(w) < 1e-9, 1e-9, w)
-    places = []
-    for place, length in ((u / w, pixels.shape[1]), (v / w, pixels.shape[0])):
-        if border == "wrap":
-            place = place % length
-        elif border == "reflect" and length > 1:
-            place = place % (2 * length - 2)
-            place = np.minimum(place, 2 * length - 2 - place)
-        places.append(np.clip(place, -2, length + 1).astype(np.float32))
-    return places
+def _sample(pixels: Pixels, matrix: Matrix, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        padded = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), dtype=np.uint8)
+        made = _sample(padded, matrix, size, footprint, border, fill)
+        return np.asarray(cv2.cvtColor(made, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    return kernels.warp(pixels, matrix, size, footprint, footprint.taps, border, bytes(_colour(fill, pixels)))
 
 
 def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
@@ -211,22 +156,15 @@ def _whole_steps(rows: _Rows) -> tuple[int, int, int, int, int, int] | None:
     return (a, b, c, d, e, f) if (abs(d), abs(e)) == (abs(b), abs(a)) else None
 
 
-def _copy(
-    pixels: Pixels, steps: tuple[int, int, int, int, int, int], size: Size, border: Border, fill: Fill
-) -> Pixels | None:
-    """Copy whole pixels; None where none of them lies in the photograph."""
+def _copy(pixels: Pixels, steps: tuple[int, int, int, int, int, int], size: Size, border: Border, fill: Fill) -> Pixels:
     a, b, c, d, e, f = steps
     far_x = a * (size.width - 1) + b * (size.height - 1) + c
     far_y = d * (size.width - 1) + e * (size.height - 1) + f
     left, right = min(c, far_x), max(c, far_x) + 1
     top, bottom = min(f, far_y), max(f, far_y) + 1
-    height, width = pixels.shape[:2]
     inside = pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-    if left < 0 or top < 0 or right > width or bottom > height:
-        if not inside.size:
-            return None
-        margins = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
-        inside = _extend(pixels, inside, (left, top, right, bottom), margins, border, fill)
+    if inside.shape[:2] != (bottom - top, right - left):
+        inside = _extend(pixels, inside, (left, top, right, bottom), border, fill)
     down, across = e, a
     if not down:
         inside = np.asarray(cv2.transpose(inside), dtype=np.uint8)
@@ -236,19 +174,14 @@ def _copy(
     return np.asarray(cv2.flip(inside, _FLIPS[down < 0, across < 0]), dtype=np.uint8)
 
 
-def _extend(
-    pixels: Pixels,
-    inside: Pixels,
-    window: tuple[int, int, int, int],
-    margins: tuple[int, int, int, int],
-    border: Border,
-    fill: Fill,
-) -> Pixels:
-    if border == "constant":
-        return np.asarray(
-            cv2.copyMakeBorder(inside, *margins, cv2.BORDER_CONSTANT, value=_colour(fill, pixels)), dtype=np.uint8
-        )
+def _extend(pixels: Pixels, inside: Pixels, window: tuple[int, int, int, int], border: Border, fill: Fill) -> Pixels:
     left, top, right, bottom = window
+    if border == "constant":
+        made: Pixels = np.empty((bottom - top, right - left, *pixels.shape[2:]), np.uint8)
+        made[...] = _colour(fill, pixels)[: 1 if pixels.ndim == 2 else pixels.shape[2]]
+        height, width = inside.shape[:2]
+        made[max(-top, 0) :, max(-left, 0) :][:height, :width] = inside
+        return made
     rows = _mirror(np.arange(top, bottom), pixels.shape[0], border)
     columns = _mirror(np.arange(left, right), pixels.shape[1], border)
     taken: Pixels = pixels[rows[:, None], columns]
@@ -262,40 +195,6 @@ def _mirror(index: NDArray[np.int64], length: int, border: Border) -> NDArray[np
         return np.clip(index, 0, length - 1)
     folded = index % (2 * length - 2)
     return np.minimum(folded, 2 * length - 2 - folded)
-
-
-def _slopes(rows: _Rows, size: Size) -> tuple[float, float, float, float]:
-    """Source pixels, across and down, that a step across and one down the output span, at the output's centre.
-
-    In the order across by across, across by down, down by across, down by down.
-    """
-    (a, b, c), (d, e, f), (g, h, i) = rows
-    if g or h or i != 1:
-        x, y = (size.width - 1) / 2, (size.height - 1) / 2
-        w = g * x + h * y + i or 1e-9  # behind the horizon, or on it, no step is right, and none may be endless
-        u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
-        a, b, d, e = (a - u * g) / w, (b - u * h) / w, (d - v * g) / w, (e - v * h) / w
-    return a, b, d, e
-
-
-def _kernel(step: float, scale: int) -> int:
-    """Number the filter for a warp whose samples lie `step` pixels apart in a photograph decoded at 1/`scale`."""
-    step /= scale
-    if scale > 1:
-        return _nearest((step * step - 1) / 12)
-    return _nearest(step * step / 12 * (1.2 - 0.2 * min(max((step - 1.7) / 0.6, 0.0), 1.0))) if step > 1.1 else 0
-
-
-def _nearest(variance: float) -> int:
-    return bisect.bisect(_BETWEEN, variance)
-
-
-_BETWEEN = [(low + high) / 2 for low, high in itertools.pairwise(_VARIANCES)]
-
-
-def _soften(pixels: Pixels, kernel_x: int, kernel_y: int) -> Pixels:
-    taps = [np.array([v / 2, 1 - v, v / 2]) for v in (_VARIANCES[kernel_x], _VARIANCES[kernel_y])]
-    return np.asarray(cv2.sepFilter2D(pixels, -1, taps[0], taps[1], borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
 
 
 def _reduce(pixels: Pixels, block: int) -> Pixels:

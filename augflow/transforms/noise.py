@@ -15,6 +15,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow import kernels
 from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Image, Params, Rng, Share, ShareRange, Size, uniform
 
@@ -84,18 +85,8 @@ class GaussianNoise:
     def apply(self, image: Image, sigma: float, seed: int) -> Image:
         import cv2
 
-        upward = np.zeros((1, _OUTCOMES), np.uint8)
-        upper = _normal_quantiles()[_OUTCOMES // 2 :]
-        upward[0, _OUTCOMES // 2 :] = cv2.convertScaleAbs(upper, alpha=sigma).ravel()
-        downward = cv2.flip(upward, 1)
-        look_up = _look_up()
-        levels, noisy = image.reshape(1, -1), np.empty((1, image.size), np.uint8)
-        noise = np.empty((1, _STRIP), np.uint8)
-        for strip, index in _indices(image.size, seed):
-            some, out = noise[:, : index.size], noisy[:, strip]
-            cv2.add(levels[:, strip], look_up(index, upward, some), out)
-            cv2.subtract(out, look_up(index, downward, some), out)
-        return noisy.reshape(image.shape)
+        upper = cv2.convertScaleAbs(_normal_quantiles()[_OUTCOMES // 2 :], alpha=sigma)
+        return kernels.add_noise(np.ascontiguousarray(image), seed, np.asarray(upper, np.uint8))
 
 
 @dataclass(frozen=True)

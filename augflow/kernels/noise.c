@@ -1,0 +1,44 @@
+/* Noise from tables, a random number of 16 bits for every value. */
+
+#include "kernels.h"
+
+#include <string.h>
+
+#define SOME 256 /* values between two of which numbers are drawn */
+
+/* SFC64, as NumPy has it: Doty-Humphrey, PractRand, 2014. `state`: a, b, c and the counter. */
+static inline uint64_t next(uint64_t *state) {
+    uint64_t made = state[0] + state[1] + state[3]++;
+    state[0] = state[1] ^ (state[1] >> 11);
+    state[1] = state[2] + (state[2] << 3);
+    state[2] = ((state[2] << 24) | (state[2] >> 40)) + made;
+    return made;
+}
+
+/* Add noise to `count` values. `upper`: by how much the 32,768 numbers of the upper half raise a value; the lower mirror
+   them. */
+KERNEL void add_noise(
+    const uint8_t *values, uint8_t *made, uint64_t count, const uint64_t *begun, const uint8_t *upper
+) {
+    uint64_t state[4];
+    int16_t by[SOME], table[1 << 16];
+    memcpy(state, begun, sizeof state);
+    for (int i = 0; i < 1 << 15; i++) {
+        table[(1 << 15) + i] = upper[i];
+        table[i] = (int16_t)-upper[(1 << 15) - 1 - i];
+    }
+    for (uint64_t start = 0; start < count; start += SOME) {
+        uint64_t some = count - start < SOME ? count - start : SOME;
+        for (uint64_t i = 0; i < some; i += 4) {
+            uint64_t word = next(state);
+            by[i] = table[word & 0xffff];
+            by[i + 1] = table[word >> 16 & 0xffff];
+            by[i + 2] = table[word >> 32 & 0xffff];
+            by[i + 3] = table[word >> 48];
+        }
+        for (uint64_t i = 0; i < some; i++) {
+            int16_t sum = (int16_t)(values[start + i] + by[i]);
+            made[start + i] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+    }
+}
