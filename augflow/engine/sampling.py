@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from augflow import kernels
 from augflow.engine.footprint import Footprint
+from augflow.kernels import warp as kernel
 from augflow.transform import Border, Fill, Matrix, Pixels, Size
 
 _Rows: TypeAlias = list[list[float]]
@@ -133,7 +133,7 @@ def _sample(pixels: Pixels, matrix: Matrix, size: Size, footprint: Footprint, bo
         padded = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), dtype=np.uint8)
         made = _sample(padded, matrix, size, footprint, border, fill)
         return np.asarray(cv2.cvtColor(made, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
-    return kernels.warp(pixels, matrix, size, footprint, footprint.taps, border, bytes(_colour(fill, pixels)))
+    return kernel.warp(pixels, matrix, size, footprint, footprint.taps, border, bytes(_colour(fill, pixels)))
 
 
 def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:

@@ -15,7 +15,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
-from augflow import kernels
+from augflow.kernels.noise import add_noise
 from augflow.symmetry import Breaks
 from augflow.transform import Ascending, Image, Params, Rng, Share, ShareRange, Size, uniform
 
@@ -86,7 +86,7 @@ class GaussianNoise:
         import cv2
 
         upper = cv2.convertScaleAbs(_normal_quantiles()[_OUTCOMES // 2 :], alpha=sigma)
-        return kernels.add_noise(np.ascontiguousarray(image), seed, np.asarray(upper, np.uint8))
+        return add_noise(np.ascontiguousarray(image), seed, np.asarray(upper, np.uint8))
 
 
 @dataclass(frozen=True)

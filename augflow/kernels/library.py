@@ -1,0 +1,42 @@
+"""The compiled kernels, loaded once a process."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+from augflow.errors import AugflowError
+
+
+def _load() -> ctypes.CDLL:
+    path = Path(__file__).with_name("kernels.so")
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise AugflowError(f"{path} cannot be loaded: {error}. {_AGAIN}") from error
+
+
+_AGAIN = (
+    "It is compiled when augflow is installed: install it again, on this machine (in a checkout: `pip install -e .`)."
+)
+_library = _load()
+
+
+def kernel(name: str, arguments: str) -> Any:
+    """The function of that name, which returns nothing.
+
+    Args:
+        arguments: a letter each: p for a pointer (an address, or bytes), i and u for 32 bits with and without a sign, l
+            for 64 bits without.
+
+    Raises:
+        AugflowError: the library is of another version of augflow.
+    """
+    kinds: dict[str, Any] = {"p": ctypes.c_void_p, "i": ctypes.c_int32, "u": ctypes.c_uint32, "l": ctypes.c_uint64}
+    try:
+        found = _library[name]
+    except AttributeError as error:
+        raise AugflowError(f"{_library._name} is of another version of augflow. {_AGAIN}") from error
+    found.argtypes, found.restype = [kinds[letter] for letter in arguments], None
+    return found

@@ -1,0 +1,24 @@
+"""Noise from tables; see `noise.c`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augflow.kernels.library import kernel
+from augflow.transform import Image
+
+_add_noise = kernel("add_noise", "pplpp")
+
+
+def add_noise(image: Image, seed: int, upper: Image) -> Image:
+    """Add to every value what a random number of 16 bits says, and cut to 0–255.
+
+    Args:
+        image: contiguous.
+        seed: of SFC64.
+        upper: by how much the 32,768 numbers of the upper half raise a value; those of the lower mirror them.
+    """
+    made = np.empty_like(image)
+    state = np.random.SFC64(seed).state["state"]["state"]
+    _add_noise(image.ctypes.data, made.ctypes.data, image.size, state.ctypes.data, upper.ctypes.data)
+    return made
