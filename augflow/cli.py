@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = pipe_closed()
     finally:
         (gc.enable if collects else gc.disable)()
+        if arguments is None:
+            gc.freeze()  # The process ends: looking for garbage once more, in all of it, would take a tenth of a second.
     return code
 
 

@@ -16,7 +16,7 @@ LAYERS = (
     "draw kernels kernels.build kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",
-    "recipe.preserve plan.weighting engine.time_limit engine.wholeness",
+    "recipe.preserve plan.weighting engine.time_limit engine.wholeness engine.plain_png",
     "recipe.reader recipe.json_schema engine.footprint",
     "engine.sampling",
     "engine.canvas",

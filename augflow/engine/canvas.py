@@ -84,13 +84,15 @@ class Canvas:
     def _settle(self) -> Photograph:
         if self._matrix is not _STILL:
             moved = warp(self._photograph, self._matrix, self._size, self._border or "reflect", self._fill)
-            owned = self._owned or not self._photograph.holds(moved)
+            owned = self._owned or moved.base is None
             self._hold(moved)
             self._owned = owned
         if self._table is not None:
             table, self._table = self._table, None
             held = self._photograph.pixels
-            self._hold(_look_up(held, table, into=held if self._owned else None))
+            made = _look_up(held, table, into=held if self._owned else None)
+            if made is not held:
+                self._hold(made)
         return self._photograph
 
 

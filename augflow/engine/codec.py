@@ -1,9 +1,9 @@
 """Bytes ↔ pixels, by one policy.
 
-Allowed formats are told by content, never by name. JPEG is read and written by libjpeg-turbo (simplejpeg), all else by
-Pillow. EXIF orientation is applied; gray stays gray; palette, CMYK and the like become RGB; alpha is laid over white;
-16 bits are reduced to 8; of several frames the first counts. Whatever was converted is noted, whatever cannot be
-trusted is refused with an `ImageError`.
+Allowed formats are told by content, never by name. JPEG is read and written by libjpeg-turbo (simplejpeg), the usual
+PNG read by zlib, all else by Pillow. EXIF orientation is applied; gray stays gray; palette, CMYK and the like become
+RGB; alpha is laid over white; 16 bits are reduced to 8; of several frames the first counts. Whatever was converted is
+noted, whatever cannot be trusted is refused with an `ImageError`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from augflow.engine.plain_png import read_plain_png
 from augflow.engine.render import Render
 from augflow.engine.time_limit import NONE, TimeLimit
 from augflow.engine.wholeness import demand_whole
@@ -118,8 +119,15 @@ def open_image(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Opened:
     opened = _open_jpeg(data, max_pixels, limit) if data[:3] == b"\xff\xd8\xff" else None
     if opened is None:
         with limit:
-            opened = _open_with_pillow(data, max_pixels)
+            opened = _open_plain_png(data, max_pixels) or _open_with_pillow(data, max_pixels)
     return opened
+
+
+def _open_plain_png(data: bytes, max_pixels: int) -> Opened | None:
+    pixels = read_plain_png(data, max_pixels)
+    if pixels is None:
+        return None
+    return Opened(Size(pixels.shape[0], pixels.shape[1]), pixels.ndim == 2, "PNG", (), None, lambda: pixels)
 
 
 def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:

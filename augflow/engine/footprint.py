@@ -53,14 +53,15 @@ class Footprint(NamedTuple):
             return self
         return Footprint(*_less(self.right_x, self.down_x, scale), *_less(self.right_y, self.down_y, scale))
 
-    def bounded(self) -> Footprint:
-        """The same as far as weights can be told: neither edge is nothing, and both are within the most taps."""
-        return Footprint(*_bounded(self.right_x, self.down_x), *_bounded(self.right_y, self.down_y))
+    def fitted(self) -> tuple[tuple[float, float, float, float], tuple[int, int]]:
+        """Its edges as far as weights can be told, and how many source pixels stand for it, across and down.
 
-    @property
-    def taps(self) -> tuple[int, int]:
-        """Source pixels that stand for it, across and down: even numbers, two where nothing is softened."""
-        return _taps(self.right_x, self.down_x), _taps(self.right_y, self.down_y)
+        No edge is nothing, and together they are within the most taps. Taps are even numbers, two where nothing is
+        softened.
+        """
+        right_x, down_x, taps_x = _fitted(self.right_x, self.down_x)
+        right_y, down_y, taps_y = _fitted(self.right_y, self.down_y)
+        return (right_x, down_x, right_y, down_y), (taps_x, taps_y)
 
 
 def _less(first: float, second: float, scale: int) -> tuple[float, float]:
@@ -70,12 +71,11 @@ def _less(first: float, second: float, scale: int) -> tuple[float, float]:
     return first * share, second * share
 
 
-def _bounded(first: float, second: float) -> tuple[float, float]:
-    share = min(1.0, _MOST / (first + second or 1.0))
-    return max(first * share, _LEAST), max(second * share, _LEAST)
-
-
-def _taps(first: float, second: float) -> int:
-    if math.hypot(first, second) <= _SHARP:
-        return 2
-    return max(4, 2 * math.ceil((first + second + 2 - _TAIL) / 2))
+def _fitted(first: float, second: float) -> tuple[float, float, int]:
+    together = first + second
+    if together > _MOST:
+        first, second, together = first * _MOST / together, second * _MOST / together, _MOST
+    first, second = max(first, _LEAST), max(second, _LEAST)
+    if first * first + second * second <= _SHARP * _SHARP:
+        return first, second, 2
+    return first, second, max(4, 2 * math.ceil((together + 2 - _TAIL) / 2))

@@ -8,7 +8,6 @@ a large output shows its photograph small, and so would take many samples, whole
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import TypeAlias
@@ -61,15 +60,10 @@ class Photograph:
         self.reduction = 1
         return self._form(1)
 
-    def holds(self, pixels: Pixels) -> bool:
-        """Whether `pixels` may be memory of this photograph, which others share."""
-        return any(np.may_share_memory(pixels, form) for form in self._forms.values())
-
-    def scale_for(self, step: float) -> int:
-        """The scale, 1/1 to 1/8, at which it can be decoded where `step` pixels across become one."""
-        if self._reduced is None or step < 2 * _COARSEST:
-            return 1
-        return min(8, 1 << int(math.log2(step / _COARSEST)))
+    def scale_for(self, footprint: Footprint) -> int:
+        """The scale, 1/1 to 1/8, at which it can be decoded where output pixels have this footprint."""
+        step = min(footprint.narrowest, *self.size) if self._reduced else 0
+        return min(8, 1 << int(math.log2(step / _COARSEST))) if step >= 2 * _COARSEST else 1
 
     def form(self, scale: int) -> Pixels:
         """Decoded or averaged to 1/`scale`."""
@@ -92,34 +86,34 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     """Return `size` pixels, each taken where `matrix` (output → source pixel centres) says.
 
     A matrix that only moves whole pixels (flips, quarter turns, crops, whole shifts) copies them untouched. The result
-    may share memory with the photograph.
+    may share memory with the photograph; then it has a `base`.
 
     Raises:
         ValueError: the matrix is not finite.
     """
     rows = matrix.tolist()
-    if not math.isfinite(math.fsum(itertools.chain.from_iterable(rows))):
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    if not math.isfinite(a + b + c + d + e + f + g + h + i):
         raise ValueError("a matrix that is not finite")
     steps = _whole_steps(rows)
     if steps is not None:
         return _copy(photograph.pixels, steps, size, border, fill)
     footprint = Footprint.at_the_centre(rows, size)
-    height, width = photograph.size
-    scale = photograph.scale_for(min(footprint.narrowest, height, width))
-    across, down = (min(edge, max(height, width)) for edge in footprint.edges)
+    longest = max(photograph.size)
+    across, down = footprint.edges
+    across, down = min(across, longest), min(down, longest)
+    scale = photograph.scale_for(footprint)
     fine_x, fine_y = _finer(across / scale), _finer(down / scale)
-    most = max(_MOST_SAMPLES * height * width, 1 << 20)
+    most = max(_MOST_SAMPLES * math.prod(photograph.size), 1 << 20)
     while fine_x * fine_y > 1 and fine_x * fine_y * size.height * size.width > most:
         scale *= 2
         fine_x, fine_y = _finer(across / scale), _finer(down / scale)
     pixels = photograph.form(scale)
-    footprint = footprint.cut(fine_x, fine_y).within(scale).bounded()
-    if scale > 1:
-        matrix = _scale(1 / scale, 1 / scale) @ matrix
-    if fine_x == fine_y == 1:
-        return _sample(pixels, matrix, size, footprint, border, fill)
-    matrix = matrix @ _scale(1 / fine_x, 1 / fine_y)
-    samples = _sample(pixels, matrix, Size(size.height * fine_y, size.width * fine_x), footprint, border, fill)
+    if scale == fine_x == fine_y == 1:
+        return _sample(pixels, rows, size, footprint, border, fill)
+    rows = (_scale(1 / scale, 1 / scale) @ matrix @ _scale(1 / fine_x, 1 / fine_y)).tolist()
+    sample = footprint.cut(fine_x, fine_y).within(scale)
+    samples = _sample(pixels, rows, Size(size.height * fine_y, size.width * fine_x), sample, border, fill)
     return np.asarray(cv2.resize(samples, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
@@ -128,12 +122,13 @@ def _finer(step: float) -> int:
     return math.ceil(step / _FINEST) or 1
 
 
-def _sample(pixels: Pixels, matrix: Matrix, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
+def _sample(pixels: Pixels, rows: _Rows, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
     if pixels.ndim == 3 and pixels.shape[2] == 3:
         padded = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), dtype=np.uint8)
-        made = _sample(padded, matrix, size, footprint, border, fill)
+        made = _sample(padded, rows, size, footprint, border, fill)
         return np.asarray(cv2.cvtColor(made, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
-    return kernel.warp(pixels, matrix, size, footprint, footprint.taps, border, bytes(_colour(fill, pixels)))
+    colour = bytes(_colour(fill, pixels)) if border == "constant" else bytes(4)
+    return kernel.warp(pixels, rows, size, *footprint.fitted(), border, colour)
 
 
 def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:

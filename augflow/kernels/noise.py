@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from augflow.kernels.library import kernel
+from augflow.kernels.library import address, kernel
 from augflow.transform import Image
 
 _add_noise = kernel("add_noise", "pplpp")
@@ -20,5 +20,5 @@ def add_noise(image: Image, seed: int, upper: Image) -> Image:
     """
     made = np.empty_like(image)
     state = np.random.SFC64(seed).state["state"]["state"]
-    _add_noise(image.ctypes.data, made.ctypes.data, image.size, state.ctypes.data, upper.ctypes.data)
+    _add_noise(address(image), address(made), image.size, address(state), address(upper))
     return made
