@@ -50,7 +50,9 @@ MAKING = ("run",)
 """Verbs that make images: their workers' imports begin before anything else."""
 
 _WORKERS_IMPORT = (
+    "augflow.engine.canvas",
     "augflow.engine.work",
+    "PIL.JpegImagePlugin",
     "augflow.source.folder",
     "augflow.sink.folder",
     *(f"augflow.transforms.{name}" for name in ("geometry", "window", "colour", "filters", "noise")),
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         (gc.enable if collects else gc.disable)()
         if arguments is None:
-            gc.freeze()  # The process ends: looking for garbage once more, in all of it, would take a tenth of a second.
+            gc.freeze()  # The process ends: to look for garbage once more would take a tenth of a second.
     return code
 
 

@@ -184,8 +184,9 @@ class _Run:
         """The text of the recipe's lock."""
         return lock.written(self.recipe, lock.lock_of(self.recipe, self.registry, self.files))
 
-    def _ready_the_end(self) -> None:
+    def _ready_the_end(self, plan: Plan) -> None:
         ledger.import_what_seals()
+        plan.digest  # noqa: B018
         with contextlib.suppress(Exception):  # Whatever it is, it is met again where the lock is needed.
             self.lock  # noqa: B018
 
@@ -229,7 +230,7 @@ class _Run:
         skip = stock.kept | stock.blocked | self.made
         self.journal.open()
         work = Work(MAKER, {**self.spec, "run": self.journal.run})
-        readying = threading.Thread(target=self._ready_the_end)
+        readying = threading.Thread(target=self._ready_the_end, args=(plan,))
         for order, done in self.executor.run(work, self._orders(plan, skip)):
             if readying.ident is None:  # Once the workers are at it, the driver has time.
                 readying.start()

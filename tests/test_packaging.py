@@ -76,6 +76,9 @@ def test_the_wheel_holds_the_package_and_its_conf(built: Path, checkout: Path) -
     assert "augflow/report/templates/report.html.j2" in pages
     kernels = {path.relative_to(checkout).as_posix() for path in (checkout / "augflow/kernels").glob("*.[ch]")}
     assert "augflow/kernels/warp.c" in kernels
+    assert sysconfig.get_platform().startswith("macosx") or next(built.glob("*.whl")).stem.endswith(
+        f"-py3-none-{sysconfig.get_platform().replace('-', '_')}"
+    )
     assert rest == package | conf | templates | pages | kernels | {"augflow/py.typed", "augflow/kernels/kernels.so"}
     assert "augflow-0.1.0.dist-info/licenses/LICENSE" in names
     assert metadata["License-Expression"] == "MIT"
@@ -90,6 +93,8 @@ def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
         names = [name.partition("/")[2] for name in sdist.getnames()]
     needed = {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "conf/config.yaml", "tests/test_packaging.py"}
     assert needed <= set(names)
+    assert {"augflow/kernels/kernels.h", "augflow/kernels/warp.c", "augflow/kernels/noise.c"} <= set(names)
+    assert "augflow/kernels/kernels.so" not in names
     assert not [name for name in names if name.startswith((".venv", ".boot", "balanced")) or "__pycache__" in name]
 
 

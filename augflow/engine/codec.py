@@ -28,6 +28,7 @@ from augflow.engine.render import Render
 from augflow.engine.time_limit import NONE, TimeLimit
 from augflow.engine.wholeness import demand_whole
 from augflow.errors import ImageError
+from augflow.kernels.whole_jpeg import is_surely_whole
 from augflow.transform import Pixels, Size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -97,13 +98,17 @@ class Opened:
 
     Both raise `ImageError` where anything in the data is missing or damaged.
     """
+    proven: Callable[[], bool] = lambda: False
+    """Whether the data is known to be sound without being decoded; where it is not, that says nothing."""
 
     def check(self) -> None:
-        """Decode as little as proves the data sound.
+        """Prove the data sound, decoding as little as does so.
 
         Raises:
             ImageError: it is not.
         """
+        if self.proven():
+            return
         if self.reduced:
             self.reduced(8)
         else:
@@ -159,7 +164,7 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     notes = (f"orientation {turned} applied",) if turned > 1 else ()
     # Mirrored, a last block that the side does not fill would come first and move all the others.
     aligned = turned in (1, 5) or height % 8 == width % 8 == 0
-    return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1))
+    return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1), lambda: is_surely_whole(data))
 
 
 def _fault(what: str, error: Exception) -> ImageError:

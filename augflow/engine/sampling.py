@@ -25,6 +25,8 @@ _Rows: TypeAlias = list[list[float]]
 _AFFINE = [0, 0, 1]
 """The last row of a matrix that keeps parallels parallel."""
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
+_FARTHEST = 2.0**40
+"""Pixels up to which whole steps are told apart."""
 _COARSEST = 6
 """Source pixels across an output pixel that a scaled decode leaves."""
 _FINEST = 3.4
@@ -101,6 +103,8 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     footprint = Footprint.at_the_centre(rows, size)
     longest = max(photograph.size)
     across, down = footprint.edges
+    if not math.isfinite(across + down):
+        raise ValueError("a matrix too steep to be sampled")
     across, down = min(across, longest), min(down, longest)
     scale = photograph.scale_for(footprint)
     fine_x, fine_y = _finer(across / scale), _finer(down / scale)
@@ -145,7 +149,7 @@ def _whole_steps(rows: _Rows) -> tuple[int, int, int, int, int, int] | None:
     if last != _AFFINE or abs(abs(a) + abs(b) - 1) > 1e-9:
         return None
     for value in (c, f, a, b, d, e):
-        if not abs(value - round(value)) <= 1e-9:
+        if abs(value) > _FARTHEST or abs(value - round(value)) > 1e-9:
             return None
     a, b, c, d, e, f = map(round, (a, b, c, d, e, f))
     return (a, b, c, d, e, f) if (abs(d), abs(e)) == (abs(b), abs(a)) else None

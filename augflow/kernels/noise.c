@@ -2,8 +2,6 @@
 
 #include "kernels.h"
 
-#include <string.h>
-
 #define SOME 256 /* values between two of which numbers are drawn */
 
 /* SFC64, as NumPy has it: Doty-Humphrey, PractRand, 2014. `state`: a, b, c and the counter. */
@@ -15,14 +13,38 @@ static inline uint64_t next(uint64_t *state) {
     return made;
 }
 
+static inline uint32_t hashed(uint32_t value, uint32_t *by, uint32_t factor) {
+    value ^= *by;
+    *by *= factor;
+    value *= *by;
+    return value ^ value >> 16;
+}
+
+/* Begin a stream from a seed as NumPy's SeedSequence does: O'Neill, "Developing a seed_seq alternative", 2015. */
+static void begin(uint64_t *state, uint64_t seed) {
+    uint32_t pool[4], by = 0x43b0d7e5, words[6];
+    for (int i = 0; i < 4; i++) pool[i] = hashed(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &by, 0x931e8875);
+    for (int from = 0; from < 4; from++)
+        for (int to = 0; to < 4; to++) {
+            if (from == to) continue;
+            uint32_t mixed = 0xca01f9dd * pool[to] - 0x4973f715 * hashed(pool[from], &by, 0x931e8875);
+            pool[to] = mixed ^ mixed >> 16;
+        }
+    by = 0x8b51f9dd;
+    for (int i = 0; i < 6; i++) words[i] = hashed(pool[i % 4], &by, 0x58f38ded);
+    for (int i = 0; i < 3; i++) state[i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+    state[3] = 1;
+    for (int i = 0; i < 12; i++) next(state);
+}
+
 /* Add noise to `count` values. `upper`: by how much the 32,768 numbers of the upper half raise a value; the lower mirror
    them. */
 KERNEL void add_noise(
-    const uint8_t *values, uint8_t *made, uint64_t count, const uint64_t *begun, const uint8_t *upper
+    const uint8_t *values, uint8_t *made, uint64_t count, uint64_t seed, const uint8_t *upper
 ) {
     uint64_t state[4];
     int16_t by[SOME], table[1 << 16];
-    memcpy(state, begun, sizeof state);
+    begin(state, seed);
     for (int i = 0; i < 1 << 15; i++) {
         table[(1 << 15) + i] = upper[i];
         table[i] = (int16_t)-upper[(1 << 15) - 1 - i];

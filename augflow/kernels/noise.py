@@ -7,7 +7,7 @@ import numpy as np
 from augflow.kernels.library import address, kernel
 from augflow.transform import Image
 
-_add_noise = kernel("add_noise", "pplpp")
+_add_noise = kernel("add_noise", "ppllp")
 
 
 def add_noise(image: Image, seed: int, upper: Image) -> Image:
@@ -15,10 +15,9 @@ def add_noise(image: Image, seed: int, upper: Image) -> Image:
 
     Args:
         image: contiguous.
-        seed: of SFC64.
+        seed: of SFC64, below 2^64.
         upper: by how much the 32,768 numbers of the upper half raise a value; those of the lower mirror them.
     """
     made = np.empty_like(image)
-    state = np.random.SFC64(seed).state["state"]["state"]
-    _add_noise(address(image), address(made), image.size, address(state), address(upper))
+    _add_noise(address(image), address(made), image.size, seed, address(upper))
     return made

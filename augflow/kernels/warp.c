@@ -182,7 +182,7 @@ static double near(double place, int32_t length, int border) {
     if (place > -most && place < most) return place;
     if (border == NEAREST || border == CONSTANT || period <= 0) return place < 0 ? -most : most;
     double turns = place / period;
-    if (turns < -9e15 || turns > 9e15) return 0; /* no longer a place: a period is below what a double tells apart */
+    if (!(turns >= -9e15 && turns <= 9e15)) return 0; /* no place: a period is below what a double tells apart, or NaN */
     return place - (double)(int64_t)turns * period;
 }
 
@@ -322,16 +322,17 @@ INLINE_AVX2 __m256i rounded(const __m256i found[4], __m256i half, __m128i shift)
 /* `gather` for four columns of four bytes that lie side by side, if backwards. */
 INLINE_AVX2 void gather_four(const Photograph *photo, int32_t x, int32_t y, uint8_t *into) {
     int32_t first = folded(x, photo->width, photo->border), last = folded(x + 3, photo->width, photo->border);
-    if (photo->border == CONSTANT || (last - first != 3 && first - last != 3)) {
+    int backwards = photo->border == REFLECT && first - last == 3; /* six that wrap around differ as much */
+    if (photo->border == CONSTANT || (last - first != 3 && !backwards)) {
         gather(photo, x, y, into);
         return;
     }
-    const __m128i backwards = _mm_setr_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+    const __m128i mirrored = _mm_setr_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
     const uint8_t *source = photo->pixels + 4 * (size_t)(first < last ? first : last);
     for (int row = 0; row < photo->rows; row++, into += 16) {
         size_t line = (size_t)folded(y + row, photo->height, photo->border);
         __m128i pixels = _mm_loadu_si128((const __m128i *)(source + line * photo->width * 4));
-        if (first > last) pixels = _mm_shuffle_epi8(pixels, backwards);
+        if (backwards) pixels = _mm_shuffle_epi8(pixels, mirrored);
         _mm_storeu_si128((__m128i *)into, pixels);
     }
 }
@@ -347,9 +348,10 @@ INLINE_AVX2 __m256i sample_edge_as(
     const uint8_t *from[BLOCK];
     __m256i found[4];
     for (int i = 0; i < BLOCK; i++) {
-        from[i] = photo->pixels + offsets->from[i];
+        int whole = !(outside >> i & 1);
+        from[i] = whole ? photo->pixels + offsets->from[i] : gathered[i];
         if (!(outside >> (i & ~1) & 3)) continue;
-        if (!(outside >> i & 1))
+        if (whole)
             for (int row = 0; row < rows; row++) memcpy(gathered[i] + row * narrow, from[i] + row * stride, narrow);
         else if (columns == 4)
             gather_four(photo, places->x[i], places->y[i], gathered[i]);
@@ -373,6 +375,11 @@ static __attribute__((noinline, target("avx2"))) __m256i sample_edge(
     return sample_edge_as(photo, places, offsets, outside, half, shift, photo->columns, photo->rows);
 }
 
+/* How many bytes so many pixels are apart, of which 32 bits are behind the point; anything where that is too far. */
+static inline uintptr_t apart(const Photograph *photo, uint64_t u, uint64_t v) {
+    return 4 * ((uintptr_t)((int64_t)v >> 32) * photo->width + (uintptr_t)((int64_t)u >> 32));
+}
+
 INLINE_AVX2 void fill_avx2_as(
     const Photograph *photo, const Way *way, int32_t x, int32_t end, int32_t y, uint8_t *to, int columns, int rows
 ) {
@@ -394,12 +401,13 @@ INLINE_AVX2 void fill_avx2_as(
     u[1] = _mm256_add_epi64(u[0], _mm256_set1_epi64x(4 * m[0]));
     v[1] = _mm256_add_epi64(v[0], _mm256_set1_epi64x(4 * m[3]));
     const __m256i on_u = _mm256_set1_epi64x(BLOCK * m[0]), on_v = _mm256_set1_epi64x(BLOCK * m[3]);
-    const uint8_t *soon = pixels + 4 * (ptrdiff_t)photo->width * ((m[4] * AHEAD) >> 32) + 4 * ((m[1] * AHEAD) >> 32);
+    const uintptr_t soon = (uintptr_t)pixels + apart(photo, (uint64_t)m[1] * AHEAD, (uint64_t)m[4] * AHEAD);
     if (y == 0)
         for (int32_t row = 0; row < AHEAD; row++)
             for (int32_t i = x; i < end; i += 4) {
-                int64_t at = ((m[3] * i + m[4] * row + m[5]) >> 32) * photo->width + ((m[0] * i + m[1] * row + m[2]) >> 32);
-                for (int line = -1; line < 2; line++) __builtin_prefetch(pixels + 4 * (at + line * photo->width));
+                uint64_t at_u = (uint64_t)m[1] * row + (m[0] * i + m[2]), at_v = (uint64_t)m[4] * row + (m[3] * i + m[5]);
+                uintptr_t at = (uintptr_t)pixels + apart(photo, at_u, at_v);
+                for (int line = -1; line < 2; line++) __builtin_prefetch((const void *)(at + line * stride));
             }
     for (; x < end; x += BLOCK, to += 4 * BLOCK) {
         __m256i at_x, at_y, phase_x, phase_y, found[4], made;
@@ -429,7 +437,8 @@ INLINE_AVX2 void fill_avx2_as(
         );
         int outside = _mm256_movemask_ps(_mm256_castsi256_ps(out));
         for (int i = 0; i < BLOCK; i += 4)
-            for (int line = 0; line < 3; line++) __builtin_prefetch(soon + offsets.from[i] + (rows / 2 - 1 + line) * stride);
+            for (int line = 0; line < 3; line++)
+                __builtin_prefetch((const void *)(soon + offsets.from[i] + (rows / 2 - 1 + line) * stride));
         if (__builtin_expect(outside, 0)) {
             _mm256_storeu_si256((__m256i *)places.x, at_x);
             _mm256_storeu_si256((__m256i *)places.y, at_y);
