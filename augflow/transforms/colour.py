@@ -254,8 +254,10 @@ class Invert:
 
 
 def _levels(values: NDArray[np.floating | np.integer]) -> Table:
-    rounded: Table = np.minimum(np.maximum(np.rint(values), 0), 255).astype(np.uint8)
-    return rounded
+    rounded = np.rint(values)
+    np.maximum(rounded, 0, out=rounded)
+    np.minimum(rounded, 255, out=rounded)
+    return rounded.astype(np.uint8)
 
 
 def _by_histogram(image: Image, curve: Callable[[_Counts], Table]) -> Image:
