@@ -165,6 +165,9 @@ class _Reader:
         self._refuse(mark, found, allowed)
         raise _Stop
 
+    def _too_deep(self, mark: Mark) -> NoReturn:
+        self._stop(mark, f"more than {MAX_DEPTH} levels", f"A {self.kind} is at most that deep.")
+
     def _decode(self, content: bytes) -> str:
         if len(content) > MAX_BYTES:
             self._stop((1, 1), "the file is larger than 1 MB", f"A {self.kind} is at most that.")
@@ -187,6 +190,8 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             at = error.problem_mark
             mark = (at.line + 1, at.column + 1) if at else (1, 1)
+            if "nesting depth" in str(error.problem):  # libyaml looks far ahead, and has a limit of its own.
+                self._too_deep(mark)
             line = self.text.splitlines()[mark[0] - 1 : mark[0]]
             tab = line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]
             self._stop(mark, f"this is not YAML: {error.problem}", "Indent with spaces, not tabs." if tab else "")
@@ -235,7 +240,7 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, mark)
         if len(at) >= MAX_DEPTH:
-            self._stop(mark, f"more than {MAX_DEPTH} levels", f"A {self.kind} is at most that deep.")
+            self._too_deep(mark)
         value = self._list(at) if isinstance(event, yaml.SequenceStartEvent) else self._map(at)
         return _REFUSED if event.tag is not None else value
 

@@ -11,7 +11,8 @@ from augflow.kernels.png import unfilter
 from augflow.transform import Pixels, Size
 
 _MARK = b"\x89PNG\r\n\x1a\n"
-_HARMLESS = frozenset({b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sRGB", b"bKGD", b"tEXt"})
+_LENGTHS = {b"IHDR": 13, b"IEND": 0, b"pHYs": 9, b"tIME": 7, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
+_HARMLESS = frozenset({*_LENGTHS, b"IDAT", b"bKGD", b"tEXt"})
 _MOST_PIXELS = 4_000_000
 _TEXT = 10_000
 
@@ -56,7 +57,9 @@ def _squeezed(data: bytes) -> bytes | None:
             if over:
                 return None
             parts.append(data[place + 8 : end])
-        elif end - place > _TEXT or (name == b"IHDR" and place > 8):
+        elif (
+            end - place > _TEXT or _LENGTHS.get(name) not in (None, end - place - 8) or (name == b"IHDR" and place > 8)
+        ):
             return None
         over = bool(parts) and name != b"IDAT"
         place = end + 4

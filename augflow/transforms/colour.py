@@ -256,8 +256,8 @@ class Invert:
 def _levels(values: NDArray[np.floating | np.integer]) -> Table:
     rounded = np.rint(values)
     np.maximum(rounded, 0, out=rounded)
-    np.minimum(rounded, 255, out=rounded)
-    return rounded.astype(np.uint8)
+    table: Table = np.minimum(rounded, 255, out=rounded).astype(np.uint8)
+    return table
 
 
 def _by_histogram(image: Image, curve: Callable[[_Counts], Table]) -> Image:
