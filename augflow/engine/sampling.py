@@ -127,6 +127,8 @@ def _finer(step: float) -> int:
 
 
 def _sample(pixels: Pixels, rows: _Rows, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        return _sample(pixels[..., 0], rows, size, footprint, border, fill)[..., None]
     if pixels.ndim == 3 and pixels.shape[2] == 3:
         padded = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), dtype=np.uint8)
         made = _sample(padded, rows, size, footprint, border, fill)

@@ -32,7 +32,16 @@ def warp(
             pixels; 1/16 at least, and together no more than `taps` hold.
         taps: source pixels that stand for an output pixel along x and y: even, 2 to 8.
         fill: four bytes, for the border `constant`.
+
+    Raises:
+        ValueError: the pixels are not of that shape and kind: C would read and write beyond them.
     """
+    if (
+        pixels.dtype != np.uint8
+        or (pixels.ndim, *pixels.shape[2:]) not in ((2,), (3, 4))
+        or 0 in (*pixels.shape, *size)
+    ):
+        raise ValueError(f"neither gray bytes nor four of them a pixel: {pixels.dtype} {pixels.shape} to {size}")
     pixels = np.ascontiguousarray(pixels)
     made: Pixels = np.empty((*size, *pixels.shape[2:]), np.uint8)
     height, width = pixels.shape[:2]

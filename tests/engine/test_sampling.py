@@ -392,6 +392,15 @@ def test_the_smallest_photographs(shape: tuple[int, ...]) -> None:
                     assert made[..., :3].max() <= pixels[..., :3].max()
 
 
+@pytest.mark.parametrize("shape", [(40, 56), (40, 56, 1), (40, 56, 3), (40, 56, 4)])
+def test_pixels_keep_their_number_of_channels(shape: tuple[int, ...]) -> None:
+    pixels = random_pixels(*shape)
+    made = moved(pixels, Rotate(), angle=20.0)
+    assert made.shape == shape
+    if shape[2:] == (1,):
+        assert np.array_equal(made[..., 0], moved(pixels[..., 0], Rotate(), angle=20.0))
+
+
 def test_one_pixel_is_that_pixel_everywhere() -> None:
     pixels = np.array([[[10, 200, 30]]], np.uint8)
     for size in (1, 5, 40):

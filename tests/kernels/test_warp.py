@@ -263,3 +263,12 @@ def test_pixels_need_not_lie_side_by_side() -> None:
     wide: Any = random_pixels(20, 60, 4)
     case = Case(turned(0.3, 1.2, 0, Size(9, 9)), Size(9, 9), (1.0, 0.5, 0.5, 1.0), (4, 4), "reflect", bytes(4))
     np.testing.assert_array_equal(warp(wide[::2, ::-3], *case), warp(wide[::2, ::-3].copy(), *case))
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (8, 8, 2), (8, 8, 3), (8, 8, 4, 1), (0, 8), (8,)])
+def test_what_is_no_such_image_is_refused_and_not_read(shape: tuple[int, ...]) -> None:
+    edges = (1.0, 1 / 16, 1 / 16, 1.0)
+    with pytest.raises(ValueError, match="neither gray bytes nor four"):
+        warp(np.zeros(shape, np.uint8), np.eye(3).tolist(), Size(8, 8), edges, (2, 2), "reflect", bytes(4))
+    with pytest.raises(ValueError, match="float32"):
+        warp(np.zeros((8, 8), np.float32), np.eye(3).tolist(), Size(8, 8), edges, (2, 2), "reflect", bytes(4))
