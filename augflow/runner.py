@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from augflow.engine.chain import Chain
 from augflow.engine.time_limit import reason
@@ -31,10 +31,12 @@ from augflow.sink import Sink, open_sink
 from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
+if TYPE_CHECKING:
+    from augflow.engine.work import Order
+
 MAKER = "augflow.engine.work:Maker"
 _BEGUN_AT_ONCE = 256
 """Orders whose outputs are told in one line before the first of them goes out."""
-Order = tuple[str, str, tuple[int, ...], str | None, str | None]
 
 
 class Watch:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,7 @@ from growth import Listing
 from PIL import Image
 
 import augflow.source
-from augflow.engine.codec import Opened
 from augflow.engine.work import Maker
-from augflow.plan.plan import Unit
 
 augflow.source.BUILT_IN["listing"] = "stub:Photographs"
 
@@ -43,10 +40,9 @@ class Stub(Maker):
         super().__init__(spec)
         self.sink.put = lambda path, data: None
 
-    def _finish(
-        self, unit: Unit, copies: tuple[int, ...], opened: Opened, data: bytes
-    ) -> Iterator[list[tuple[bytes, dict[str, Any]]]]:
-        for copy in copies:
-            record = self.views.draw(unit, copy, opened).record
-            record["height"], record["width"] = opened.size
-            yield [(record["path"].encode(), record)]
+    def _perform(self, output: Any) -> None:
+        record, opened = output.begun.record, output.sample.opened
+        record["height"], record["width"] = opened.size
+
+    def _encode(self, output: Any) -> None:
+        output.file = output.begun.record["path"].encode()

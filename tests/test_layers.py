@@ -26,7 +26,7 @@ LAYERS = (
     "recipe.lock",
     "recipe.findings importing exporting",
     "source sink",
-    "plan.census",
+    "plan.census engine.sample",
     "plan.plan",
     "ledger.journal",
     "ledger.newest",

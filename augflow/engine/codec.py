@@ -147,7 +147,7 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     if space not in ("YCbCr", "RGB", "Gray"):
         _demand_sound(data, limit)
         return None
-    turned = _orientation(data) if b"Exif\0\0" in data[:65_536] else 1
+    turned = 1 if stringzilla.find(data, b"Exif\0\0", 0, 65_536) < 0 else _orientation(data)
     gray = space == "Gray"
 
     def load(reduction: int) -> Pixels:

@@ -12,7 +12,10 @@ from augflow.kinds import build
 
 
 class Work(NamedTuple):
-    """What each process builds once and then calls with every item: `entry` is "module:callable", `spec` plain data."""
+    """What each process builds once and then calls with every item: `entry` is "module:callable", `spec` plain data.
+
+    Where the callable has a method `several`, it may be called instead with a list of items, and returns their results.
+    """
 
     entry: str
     spec: Mapping[str, Any]

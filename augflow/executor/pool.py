@@ -160,7 +160,7 @@ def cores() -> int:
 
 def call(items: list[Any]) -> list[Any]:
     """What the process's callable gives for each item."""
-    return [_call(item) for item in items]
+    return _call.several(items) if hasattr(_call, "several") else [_call(item) for item in items]
 
 
 _call: Any = None

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import cv2
 
-from augflow.engine.codec import Opened, decode, encode, open_image
-from augflow.engine.sampling import Photograph
+from augflow.engine.codec import decode, encode
+from augflow.engine.sample import Sample, open_sample
 from augflow.engine.views import NOT_ITS_FAULT, Views
 from augflow.errors import ImageError, SourceError, SurroundingsError
 from augflow.online.epochs import View
@@ -31,15 +31,6 @@ class Rendered(NamedTuple):
 
     pixels: Pixels
     record: dict[str, Any]
-
-
-class _Sample(NamedTuple):
-    """A sample's bytes, opened."""
-
-    data: bytes
-    sha256: str
-    opened: Opened
-    photograph: Photograph
 
 
 class Renderer:
@@ -102,11 +93,8 @@ class Renderer:
             except ImageError:
                 yield None
 
-    def _open(self, key: str) -> _Sample:
-        data = read(self.source, key)
-        opened = open_image(data, self.source.max_pixels)
-        photograph = Photograph.undeveloped(opened.size, opened.gray, opened.whole, opened.reduced)
-        return _Sample(data, hashlib.sha256(data).hexdigest(), opened, photograph)
+    def _open(self, key: str) -> Sample:
+        return open_sample(key, read(self.source, key), self.source.max_pixels)
 
     def _views(self) -> Views:
         views: Views | None = getattr(self._own, "views", None)
@@ -115,7 +103,7 @@ class Renderer:
             self._own.views = views = Views(self.recipe, self._registry, splits_of(self.source))
         return views
 
-    def _render(self, view: View, sample: _Sample) -> Rendered:
+    def _render(self, view: View, sample: Sample) -> Rendered:
         views = self._views()
         try:
             begun = views.draw(view.unit, view.copy, sample.opened)
@@ -125,7 +113,7 @@ class Renderer:
         except Exception as error:
             raise ImageError("chain failed", f"{type(error).__name__}: {error}") from error
         record = begun.record
-        record["parents"] = [{"key": told(view.unit.key), "sha256": sample.sha256, "role": "source"}]
+        record["parents"] = sample.parents
         if pixels is None:
             record |= {"size": len(sample.data), "sha256": sample.sha256}
             return Rendered(sample.opened.whole(), record)

@@ -210,6 +210,20 @@ def test_the_script_that_runs_it_runs_once(work: Build, tmp_path: Path, checkout
         assert (said.stdout, said.stderr) == ("here\n[(1, 'x'), (2, 'x')]\n", "")
 
 
+def test_work_that_takes_several_items_is_given_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gathering.py").write_text(
+        "class Work:\n"
+        "    def __init__(self, spec): pass\n"
+        "    def __call__(self, item): raise AssertionError\n"
+        "    def several(self, items): return [(item, len(items)) for item in items]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = list(LocalExecutor(2).run(Work("gathering:Work", {}), range(400)))
+    assert sorted(item for item, _ in found) == [*range(400)]
+    assert all(item == result[0] for item, result in found)
+    assert max(result[1] for _, result in found) > 1
+
+
 def test_workers_are_fewer_where_few_files_are_allowed(work: Build) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
