@@ -1,11 +1,12 @@
 """Perform drawn steps with as few passes as the pixels allow.
 
 Neighbouring matrices are multiplied and sampled once; neighbouring tables are composed and looked up once; the rest
-runs in between. Nothing is sampled or looked up until something needs the pixels.
+runs in between. Nothing is sampled, looked up or even decoded until somebody asks for the pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -19,11 +20,12 @@ _STILL = np.eye(3)
 
 
 class Canvas:
-    """An image with the geometry and the tables that still wait to be carried out on it."""
+    """An image with all that waits to be carried out on it."""
 
     def __init__(self, photograph: Photograph) -> None:
         self._photograph = photograph
         self._owned = False
+        self._passes: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._table: Table | None = None
         self._rest(photograph.size)
 
@@ -45,7 +47,7 @@ class Canvas:
     def move(self, matrix: Matrix, size: Size, border: Border | None, fill: Fill) -> None:
         """Add geometry; `border` is None where it cannot look beyond the photograph."""
         if self._table is not None or (border and self._border and (border, fill) != (self._border, self._fill)):
-            self._settle()
+            self._close()
         self._matrix = matrix if self._matrix is _STILL else self._matrix @ matrix
         self._size = size
         if border:
@@ -62,38 +64,46 @@ class Canvas:
             self._table = np.take_along_axis(table, np.broadcast_to(earlier, table.shape), axis=0)
 
     def apply(self, transform: Any, params: dict[str, Any]) -> None:
-        """Hand the pixels to `transform.apply`."""
-        held = self._settle().pixels
+        """Hand the pixels to `transform.apply`, after all that waits."""
+        held = self.pixels()
         image = np.ascontiguousarray(image_of(held))
         made = transform.apply(image, **params)
         if made.dtype != np.uint8 or made.ndim != 3 or made.shape[2] != image.shape[2]:
             raise TypeError(f"{type(transform).__name__}.apply returned {made.dtype} {made.shape} for {image.shape}")
         owned = self._owned or not np.may_share_memory(made, held)
-        self._hold(np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made))
-        self._owned = owned
+        self._hold(np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made), owned)
+        self._rest(self._photograph.size)
 
     def pixels(self) -> Pixels:
         """Carry out all that waits and return the pixels."""
-        return self._settle().pixels
+        self._close()
+        while self._passes:
+            act, given = self._passes.pop(0)
+            act(self, *given)
+        return self._photograph.pixels
 
-    def _hold(self, pixels: Pixels) -> None:
-        self._photograph = Photograph(pixels)
-        self._owned = True
-        self._rest(self._photograph.size)
-
-    def _settle(self) -> Photograph:
+    def _close(self) -> None:
+        """Let nothing more share a pass with what waits."""
         if self._matrix is not _STILL:
-            moved = warp(self._photograph, self._matrix, self._size, self._border or "reflect", self._fill)
-            owned = self._owned or moved.base is None
-            self._hold(moved)
-            self._owned = owned
+            self._passes.append((Canvas._sample, (self._matrix, self._size, self._border or "reflect", self._fill)))
+            self._rest(self._size)
         if self._table is not None:
-            table, self._table = self._table, None
-            held = self._photograph.pixels
-            made = _look_up(held, table, into=held if self._owned else None)
-            if made is not held:
-                self._hold(made)
-        return self._photograph
+            self._passes.append((Canvas._translate, (self._table,)))
+            self._table = None
+
+    def _sample(self, matrix: Matrix, size: Size, border: Border, fill: Fill) -> None:
+        made = warp(self._photograph, matrix, size, border, fill)
+        self._hold(made, owned=self._owned or made.base is None)
+
+    def _translate(self, table: Table) -> None:
+        held = self._photograph.pixels
+        made = _look_up(held, table, into=held if self._owned else None)
+        if made is not held:
+            self._hold(made, owned=True)
+
+    def _hold(self, pixels: Pixels, owned: bool) -> None:
+        self._photograph = Photograph(pixels)
+        self._owned = owned
 
 
 def _look_up(pixels: Pixels, table: Table, into: Pixels | None) -> Pixels:

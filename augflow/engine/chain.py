@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +23,7 @@ from augflow.registry import Registry
 from augflow.transform import Image, Params, Pixels, Size
 
 if TYPE_CHECKING:
+    from augflow.engine.canvas import Canvas
     from augflow.engine.sampling import Photograph
 
 Description = Mapping[str, Any]
@@ -179,15 +180,31 @@ def _resized(transform: Any, size: Size, params: Params) -> Size:
 
 def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Pixels:
     """Perform `drawn` on a photograph, with the render's crop and resize after top-level step number `fold`."""
+    return ready(photograph, drawn, fold, render)()
+
+
+def ready(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Callable[[], Pixels]:
+    """Get as far as can be without touching a pixel, and return what does the rest of `finish`."""
     from augflow.engine.canvas import Canvas
 
     canvas = Canvas(photograph)
-    before = [d for d in drawn if d.step <= fold]
-    _perform(canvas, before)
+    laying = _lay_all(canvas, drawn, fold, render)
+    next(laying, None)
+
+    def pixels() -> Pixels:
+        for _ in laying:
+            pass
+        return canvas.pixels()
+
+    return pixels
+
+
+def _lay_all(canvas: Canvas, drawn: Sequence[Drawn], fold: int, render: Render) -> Iterator[None]:
+    before = [step for step in drawn if step.step <= fold]
+    yield from _lay(canvas, before)
     _fit(canvas, render)
-    _perform(canvas, drawn[len(before) :])
+    yield from _lay(canvas, drawn[len(before) :])
     _fit(canvas, render)
-    return canvas.pixels()
 
 
 def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
@@ -196,19 +213,19 @@ def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
     from augflow.engine.sampling import Photograph
 
     canvas = Canvas(Photograph(pixels_of(image)))
-    _perform(canvas, [Drawn(0, transform, params) for transform, params in drawn])
+    for _ in _lay(canvas, [Drawn(0, transform, params) for transform, params in drawn]):
+        pass
     return image_of(canvas.pixels())
 
 
-def _fit(canvas: Any, render: Render) -> None:
-    size = canvas.size
-    if render.target(size) != size:
-        canvas.move(
-            render.matrix(size), render.target(size), render.border if render.fit == "pad" else None, render.fill
-        )
+def _fit(canvas: Canvas, render: Render) -> None:
+    size, target = canvas.size, render.target(canvas.size)
+    if target != size:
+        canvas.move(render.matrix(size), target, render.border if render.fit == "pad" else None, render.fill)
 
 
-def _perform(canvas: Any, drawn: Iterable[Drawn]) -> None:
+def _lay(canvas: Canvas, drawn: Iterable[Drawn]) -> Iterator[None]:
+    """Lay steps onto a canvas; yield before each that touches pixels."""
     for step in drawn:
         transform, params = step.transform, step.params
         if canvas.gray and getattr(transform, "colour_only", False):
@@ -224,6 +241,7 @@ def _perform(canvas: Any, drawn: Iterable[Drawn]) -> None:
         elif hasattr(transform, "table"):
             canvas.look_up(_gray_or_colour(transform.table(**params), canvas.gray))
         elif hasattr(transform, "apply"):
+            yield
             canvas.apply(transform, params)
         else:
             raise PluginError(f"The transform {type(transform).__name__} has none of matrix, table, apply.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, Drawn, finish
-from augflow.engine.codec import Opened
+from augflow.engine.chain import Chain, Drawn, ready
+from augflow.engine.sample import Sample
 from augflow.engine.sampling import Photograph
 from augflow.plan.plan import Namer, Unit
 from augflow.recipe.recipe import Recipe
@@ -24,12 +25,12 @@ NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBU
 
 
 class Begun(NamedTuple):
-    """A record as far as it is known before there are pixels, and what is to be performed."""
+    """A record as far as it is known before there are pixels, and what makes these."""
 
     record: dict[str, Any]
-    drawn: list[Drawn] | None
+    photograph: Photograph
+    pixels: Callable[[], Pixels] | None
     """None where the sample's own bytes are the output."""
-    fold: int
 
 
 class Views:
@@ -45,8 +46,9 @@ class Views:
         after = chain.steps[chain.fold].name if chain and chain.fold >= 0 else None
         return json.dumps({**dataclasses.asdict(self.recipe.render), "after": after})
 
-    def draw(self, unit: Unit, copy: int, opened: Opened) -> Begun:
-        """Begin the record of one copy, and draw what is to be performed."""
+    def draw(self, unit: Unit, copy: int, sample: Sample) -> Begun:
+        """Begin the record of one copy, draw its chain, and get as far as can be without touching a pixel."""
+        opened, photograph = sample.opened, sample.photograph
         name = self.namer.chain(unit, copy)
         key, path = self.namer.name(unit, copy, name)
         record: dict[str, Any] = {"path": path, "key": key, "label": told(unit.label), "copy": copy, "chain": name}
@@ -54,27 +56,29 @@ class Views:
             if named is not None:
                 record[what] = told(named)
         if self.namer.verbatim(unit, copy):
-            return Begun(record | {"steps": [], "render": None, "converted": []}, None, -1)
+            return Begun(record | {"steps": [], "render": None, "converted": []}, photograph, None)
         record |= {"render": self._renders[name], "converted": list(opened.notes), "steps": []}
-        if name is None:
-            return Begun(record, [], -1)
-        chain = self.chains[name]
-        entries, drawn = chain.draw(opened.size, self.recipe.render, Streams(self.recipe.seed, unit.key, copy))
-        for entry in entries:
-            if entry["draw"] is not None:
-                entry["draw"] = to_json(entry["draw"]).decode()
-        record["steps"] = entries
-        return Begun(record, drawn, chain.fold)
+        drawn: list[Drawn] = []
+        fold = -1
+        if name is not None:
+            chain = self.chains[name]
+            fold = chain.fold
+            streams = Streams(self.recipe.seed, unit.key, copy)
+            record["steps"], drawn = chain.draw(opened.size, self.recipe.render, streams)
+            for entry in record["steps"]:
+                if entry["draw"] is not None:
+                    entry["draw"] = to_json(entry["draw"]).decode()
+        return Begun(record, photograph, ready(photograph, drawn, fold, self.recipe.render))
 
-    def perform(self, photograph: Photograph, begun: Begun) -> Pixels | None:
-        """Finish the pixels and tell their size in the record; None where the sample's own bytes are the output."""
-        record, drawn, fold = begun
-        if drawn is None:
+    def perform(self, begun: Begun) -> Pixels | None:
+        """Make the pixels and tell their size in the record; None where the sample's own bytes are the output."""
+        record, photograph, pixels = begun
+        if pixels is None:
             record["height"], record["width"] = photograph.size
             return None
         photograph.reduction = 1
-        pixels = finish(photograph, drawn, fold, self.recipe.render)
-        record["height"], record["width"] = pixels.shape[:2]
+        made = pixels()
+        record["height"], record["width"] = made.shape[:2]
         if photograph.reduction > 1:
             record["converted"].append(f"decoded at 1/{photograph.reduction}")
-        return pixels
+        return made

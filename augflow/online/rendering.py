@@ -106,8 +106,8 @@ class Renderer:
     def _render(self, view: View, sample: Sample) -> Rendered:
         views = self._views()
         try:
-            begun = views.draw(view.unit, view.copy, sample.opened)
-            pixels = views.perform(sample.photograph, begun)
+            begun = views.draw(view.unit, view.copy, sample)
+            pixels = views.perform(begun)
         except (ImageError, SurroundingsError, OSError):
             raise
         except Exception as error:
