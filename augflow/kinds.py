@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from augflow.errors import AugflowError, nearest
+from augflow.offered import offered
 
 
 def build(what: str, settings: Mapping[str, Any], built_in: Mapping[str, str], refusal: type[AugflowError]) -> Any:
@@ -20,9 +21,7 @@ def build(what: str, settings: Mapping[str, Any], built_in: Mapping[str, str], r
     Raises:
         refusal: there is no such kind, or it does not take these arguments.
     """
-    from importlib.metadata import entry_points
-
-    kinds = {**built_in, **{point.name: point.value for point in entry_points(group=f"augflow.{what}s")}}
+    kinds = {**built_in, **{point.name: point.value for point in offered(f"augflow.{what}s")}}
     kind = str(settings.get("kind", next(iter(built_in))))
     if kind not in kinds:
         raise refusal(f"{what}.kind: there is no {what} '{kind}'.{nearest(kind, kinds)} Known: {', '.join(kinds)}.")

@@ -15,11 +15,11 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from augflow.errors import PluginError, RecipeError, nearest
+from augflow.offered import offered
 
 _MODULES = {
     "geometry": "flip transpose quarter_turns rotate shift shear zoom affine perspective",
@@ -53,7 +53,7 @@ class Registry:
         self._where: dict[str, str] = {}
         for name, target in BUILT_IN.items():
             self._offer(name, target)
-        for point in entry_points(group="augflow.transforms"):
+        for point in offered("augflow.transforms"):
             self._offer(point.name, point.value)
         for plugin in self.plugins:
             module = _load_file(plugin)

@@ -145,7 +145,6 @@ class _Run:
         spec = {"recipe": recipe.as_json(), "source": source, "sink": sink, "plugins": list(registry.plugins)}
         self.spec = spec
         self.facts = {
-            "versions": versions(),
             "command": list(command),
             "source": anywhere(as_said.get("source", source)),
             "plugins": as_said.get("plugins", list(registry.plugins)),
@@ -182,11 +181,17 @@ class _Run:
         return outcome
 
     @cached_property
+    def versions(self) -> dict[str, str]:
+        """What decides pixels and bytes; to look it up takes a hundredth of a second."""
+        return versions()
+
+    @cached_property
     def lock(self) -> str:
         """The text of the recipe's lock."""
         return lock.written(self.recipe, lock.lock_of(self.recipe, self.registry, self.files))
 
     def _ready_the_end(self, plan: Plan) -> None:
+        self.versions  # noqa: B018
         ledger.import_what_seals()
         plan.digest  # noqa: B018
         with contextlib.suppress(Exception):  # Whatever it is, it is met again where the lock is needed.
@@ -280,7 +285,7 @@ class _Run:
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""
-        self.facts |= getattr(self.executor, "facts", dict)()
+        self.facts = {"versions": self.versions, **self.facts, **getattr(self.executor, "facts", dict)()}
         self.watch.sealing()
         plan = outcome.plan
         if asked is None and self.strays:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ def check(cls: type[Any], data: Any, path: Path, also: tuple[str, ...] = ()) -> 
         return [Fault(path, f"{show(data)} is not a map of arguments.")]
     if hasattr(cls, "check"):
         return [Fault((*path, *([name] if name else [])), message) for name, message in cls.check(dict(data))]
-    known = fields_of(cls)
+    known = [field.name for field in dataclasses.fields(cls)]
     faults = [
         Fault((*path, str(key)), f"there is no such key.{nearest(str(key), [*known, *also])}{_allowed(known)}")
         for key in data
@@ -100,7 +100,7 @@ def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
     return _adapters[cls]
 
 
-def _allowed(known: Mapping[str, Any]) -> str:
+def _allowed(known: Sequence[str]) -> str:
     return f" Allowed: {', '.join(known)}." if known else " It takes no arguments."
 
 

@@ -12,7 +12,7 @@ import pytest
 
 # From the bottom up. A name stands for a module or for a whole package below augflow.
 LAYERS = (
-    "errors command transform markup sweep config.catalogue ledger.versions config.arguments docstring",
+    "errors offered command transform markup sweep config.catalogue ledger.versions config.arguments docstring",
     "draw kernels kernels.build kinds store config.strict config.usage engine.output",
     "config.explain recipe.labels config.lineage registry engine.render schema symmetry plan.target transforms",
     "recipe.recipe executor",

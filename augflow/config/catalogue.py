@@ -6,11 +6,12 @@ import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
 
 from augflow.errors import RecipeError
+from augflow.offered import offered
 
 GROUPS = ("recipe", "source", "sink", "executor")
 SHARED = ("recipe", "chain")
@@ -64,7 +65,7 @@ def installed() -> list[Package]:
     distribution says so by an entry point of the group `augflow.recipes`: `NAME = "acme_recipes"`. What lies outside
     of NAME could hide or break what others offer: such a package is not used.
     """
-    points = sorted(entry_points(group="augflow.recipes"))
+    points = sorted(offered("augflow.recipes"))
     counts = Counter(point.name for point in points)
     return [_package(point, counts[point.name] > 1) for point in points]
 
@@ -100,9 +101,8 @@ def plugged() -> dict[str, dict[str, Path]]:
     its top package. It is not imported.
     """
     found: dict[str, dict[str, Path]] = {group: {} for group in PLUGGED}
-    points = entry_points()
     for group, files in found.items():
-        for point in sorted(points.select(group=f"augflow.{group}s")):
+        for point in sorted(offered(f"augflow.{group}s")):
             conf = _conf(re.split("[.:]", point.value, maxsplit=1)[0])
             if conf is not None and (file := conf / group / f"{point.name}.yaml").is_file():
                 files.setdefault(point.name, file)

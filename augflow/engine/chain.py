@@ -59,9 +59,18 @@ class Step:
         return hasattr(self.transform, "matrix") or bool(getattr(self.transform, "geometric", False))
 
     @cached_property
-    def told(self) -> Entry:
-        """The entry of the record, but for what is drawn."""
-        return _told(self.path, self.use, self.version, self.arguments)
+    def idle(self) -> Entry:
+        """The entry of the record where the step does not fire."""
+        return _entry(self.path, self.use, self.version, self.arguments)
+
+    def draw(self, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]) -> Size:
+        if streams.chance(self.path) >= self.p:
+            entries.append(self.idle.copy())
+            return size
+        params = self.transform.draw(streams.generator(), size)
+        entries.append({**self.idle, "fired": True, "draw": params})
+        drawn.append(Drawn(number, self.transform, params))
+        return _resized(self.transform, size, params)
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,15 @@ class OneOf:
 
     def choose(self, chance: float) -> Node:
         return self.options[bisect.bisect_right(self.bounds, chance * self.bounds[-1], hi=len(self.options) - 1)]
+
+    def draw(self, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]) -> Size:
+        entry = _entry(self.path, "one_of", 1)
+        entries.append(entry)
+        if streams.chance(self.path) >= self.p:
+            return size
+        chosen = self.choose(streams.generator().random())
+        entry |= {"fired": True, "draw": {"option": chosen.name}}
+        return chosen.draw(number, size, streams, entries, drawn)
 
     def is_geometric(self) -> bool:
         return any(option.is_geometric() for option in self.options)
@@ -94,6 +112,16 @@ class Nested:
 
     def is_geometric(self) -> bool:
         return any(step.is_geometric() for step in self.steps)
+
+    def draw(self, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]) -> Size:
+        entry = _entry(self.path, f"chain {self.chain}", 1)
+        entries.append(entry)
+        if streams.chance(self.path) >= self.p:
+            return size
+        entry |= {"fired": True, "draw": {}}
+        for step in self.steps:
+            size = step.draw(number, size, streams, entries, drawn)
+        return size
 
 
 Node = Step | OneOf | Nested
@@ -121,7 +149,7 @@ class Chain:
         for number, step in enumerate(self.steps):
             if number == self.fold + 1:
                 size = render.target(size)
-            size = _draw(step, number, size, streams, entries, drawn)
+            size = step.draw(number, size, streams, entries, drawn)
         return entries, drawn
 
 
@@ -148,30 +176,16 @@ def _versions(steps: Iterable[Node]) -> list[int]:
     return found
 
 
-def _draw(step: Node, number: int, size: Size, streams: Streams, entries: list[Entry], drawn: list[Drawn]) -> Size:
-    fired = streams.chance(step.path) < step.p
-    if isinstance(step, Step):
-        params = step.transform.draw(streams.generator(), size) if fired else None
-        entries.append({**step.told, "fired": fired, "draw": params})
-        if params is not None:
-            drawn.append(Drawn(number, step.transform, params))
-            size = _resized(step.transform, size, params)
-        return size
-    if isinstance(step, OneOf):
-        chosen = step.choose(streams.generator().random()) if fired else None
-        draw = {"option": chosen.name} if chosen else None
-        entries.append({**_told(step.path, "one_of", 1), "fired": fired, "draw": draw})
-        inner: tuple[Node, ...] = (chosen,) if chosen else ()
-    else:
-        entries.append({**_told(step.path, f"chain {step.chain}", 1), "fired": fired, "draw": {} if fired else None})
-        inner = step.steps if fired else ()
-    for node in inner:
-        size = _draw(node, number, size, streams, entries, drawn)
-    return size
-
-
-def _told(path: str, transform: str, version: int, arguments: str | None = None) -> Entry:
-    return {"step": path, "transform": transform, "version": version, "arguments": arguments}
+def _entry(path: str, transform: str, version: int, arguments: str | None = None) -> Entry:
+    """The entry of a step that does not fire."""
+    return {
+        "step": path,
+        "transform": transform,
+        "version": version,
+        "arguments": arguments,
+        "fired": False,
+        "draw": None,
+    }
 
 
 def _resized(transform: Any, size: Size, params: Params) -> Size:

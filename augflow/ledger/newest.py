@@ -6,11 +6,11 @@ in the ledger. Of these no more are held than are sorted at a time; sorted ones 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
-import operator
-import os
+import mmap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -142,18 +142,15 @@ class Newest:
         import pyarrow as pa
         import pyarrow.json as pj
 
-        lines = [b""] * len(places)
-        order = np.argsort(places)
-        files = (places[order] >> _FILE).tolist()
-        for file, turns in itertools.groupby(zip(files, order.tolist(), strict=True), operator.itemgetter(0)):
-            with open(self._files[file], "rb", buffering=0) as opened:
-                for _, turn in turns:
-                    place = int(places[turn]) & ((1 << _FILE) - 1)
-                    lines[turn] = os.pread(opened.fileno(), int(sizes[turn]), place)
+        files, starts = places >> _FILE, places & ((1 << _FILE) - 1)
+        where = zip(files.tolist(), starts.tolist(), (starts + sizes).tolist(), strict=True)
+        with contextlib.ExitStack() as opened:
+            texts = {file: opened.enter_context(_mapped(self._files[file])) for file in np.unique(files).tolist()}
+            lines = b"".join([texts[file][start:end] for file, start, end in where])
         columns = self._columns
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
         read = pj.ReadOptions(block_size=max(_BLOCK, 2 * int(sizes.max())))
-        return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
+        return pj.read_json(pa.BufferReader(lines), read, parse).select(columns.names)
 
     def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
         assert self._ledger is not None
@@ -203,10 +200,19 @@ def _numbers(values: NDArray[np.int64]) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values, np.int64))])
 
 
+def _mapped(path: Path) -> mmap.mmap:
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 def record_path(line: bytes) -> str:
     """The path of a record as it stands in the journal, without reading the rest."""
-    found: str = _DECODER.raw_decode(line[:2048].decode("utf-8", "replace"), len(b'{"path":'))[0]
+    end = line.index(b'"', _PATH)
+    if line.find(b"\\", _PATH, end) < 0:
+        return line[_PATH:end].decode()
+    found: str = _DECODER.raw_decode(line[:2048].decode("utf-8", "replace"), _PATH - 1)[0]
     return found
 
 
+_PATH = len(b'{"path":"')
 _DECODER = json.JSONDecoder()

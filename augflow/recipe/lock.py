@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from augflow.config import strict
 from augflow.config.catalogue import MODELINE
 from augflow.config.lineage import Shelves, gather
 from augflow.errors import RecipeError
+from augflow.offered import offered
 from augflow.recipe.diff import diff_recipes
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Description, Recipe
@@ -214,7 +215,7 @@ def _uses(steps: Iterable[Description]) -> Iterator[str]:
 
 
 def _packages(used: Sequence[str]) -> dict[str, str]:
-    points = entry_points(group="augflow.transforms")
+    points = offered("augflow.transforms")
     return dict(
         sorted({(point.dist.name, point.dist.version) for point in points if point.name in used and point.dist})
     )

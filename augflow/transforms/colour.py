@@ -58,7 +58,10 @@ class BrightnessContrast:
         }
 
     def table(self, brightness: float, contrast: float) -> Table:
-        return _levels((_RAMP - 127.5) * (1 + contrast) + 127.5 + 255 * brightness)
+        levels = (_RAMP - 127.5) * (1 + contrast)
+        levels += 127.5
+        levels += 255 * brightness
+        return _levels(levels)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class RunProgress(Watch):
             self._progress.update(self._tasks[label], total=done.result, completed=here)
 
     def made(self, label: str, outputs: int, size: int) -> None:
+        if self._progress.disable:  # It would take a tenth of the driver's time for nobody.
+            return
         self._progress.advance(self._whole, outputs)
         if label not in self._tasks:
             return

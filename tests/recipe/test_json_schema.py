@@ -30,7 +30,7 @@ SHIPPED = sorted(CONF.glob("recipe/*.yaml")) + sorted(CONF.glob("chain/*.yaml"))
 def shipped_only() -> Iterator[Registry]:
     """The transforms that ship, whatever else is installed here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "entry_points", lambda group: ())
+        patch.setattr(registry, "offered", lambda group: ())
         yield Registry()
 
 
