@@ -6,11 +6,11 @@ in the ledger. Of these no more are held than are sorted at a time; sorted ones 
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import json
-import mmap
+import operator
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,6 +33,7 @@ _BLOCK = 1 << 21
 """Bytes that one thread parses at a time, unless a record is longer."""
 _FILE = 40
 """Bits of a place that tell where in its file a line begins; those above tell the file."""
+_WITHIN = (1 << _FILE) - 1
 _Place: TypeAlias = tuple[str, int, int]
 """A path, the place of its record, and how long that is."""
 
@@ -142,15 +143,19 @@ class Newest:
         import pyarrow as pa
         import pyarrow.json as pj
 
-        files, starts = places >> _FILE, places & ((1 << _FILE) - 1)
-        where = zip(files.tolist(), starts.tolist(), (starts + sizes).tolist(), strict=True)
-        with contextlib.ExitStack() as opened:
-            texts = {file: opened.enter_context(_mapped(self._files[file])) for file in np.unique(files).tolist()}
-            lines = b"".join([texts[file][start:end] for file, start, end in where])
+        lines = [b""] * len(places)
+        order = np.argsort(places)
+        parts = (places[order] >> _FILE, places[order] & _WITHIN, sizes[order], order)
+        where = zip(*(part.tolist() for part in parts), strict=True)
+        for file, records in itertools.groupby(where, operator.itemgetter(0)):
+            with open(self._files[file], "rb", buffering=0) as opened:
+                descriptor = opened.fileno()
+                for _, start, size, turn in records:
+                    lines[turn] = os.pread(descriptor, size, start)
         columns = self._columns
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
         read = pj.ReadOptions(block_size=max(_BLOCK, 2 * int(sizes.max())))
-        return pj.read_json(pa.BufferReader(lines), read, parse).select(columns.names)
+        return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
 
     def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
         assert self._ledger is not None
@@ -198,11 +203,6 @@ def _numbers(values: NDArray[np.int64]) -> pa.Array:
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values, np.int64))])
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    with open(path, "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def record_path(line: bytes) -> str:

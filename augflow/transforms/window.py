@@ -102,7 +102,8 @@ class RandomResizedCrop:
     def draw(self, rng: Rng, size: Size) -> Params:
         result = {"to": list(size if self.size is None else _both(self.size))}
         logarithms = math.log(self.ratio[0]), math.log(self.ratio[1])
-        for area, shape, y, x in rng.random((10, 4)).tolist():
+        for _ in range(10):
+            area, shape, y, x = rng.random(4).tolist()
             pixels = size.height * size.width * _between(self.scale, area)
             ratio = math.exp(_between(logarithms, shape))
             height, width = round(math.sqrt(pixels / ratio)), round(math.sqrt(pixels * ratio))
