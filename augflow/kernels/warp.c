@@ -375,6 +375,67 @@ static __attribute__((noinline, target("avx2"))) __m256i sample_edge(
     return sample_edge_as(photo, places, offsets, outside, half, shift, photo->columns, photo->rows);
 }
 
+#define FOUR_TIMES(a, b, c, d) a, b, a, b, a, b, a, b, c, d, c, d, c, d, c, d
+#define SPREAD(a, b, c, d) {FOUR_TIMES(a, b, c, d), FOUR_TIMES(a, b, c, d)}
+/* For each of four numbers of 32 bits where in a half of a register to find both its first bytes eight times over, */
+static const uint8_t FIRST[4][32] = {SPREAD(0, 1, 0, 1), SPREAD(4, 5, 4, 5), SPREAD(8, 9, 8, 9), SPREAD(12, 13, 12, 13)};
+/* and the two numbers of 16 bits that it holds four times each. */
+static const uint8_t BOTH[4][32] = {SPREAD(0, 1, 2, 3), SPREAD(4, 5, 6, 7), SPREAD(8, 9, 10, 11), SPREAD(12, 13, 14, 15)};
+
+/* Eight pixels of two by two taps, whose weights are the phases themselves; a phase may be that of the next pixel. */
+INLINE_AVX2 __m256i sample_eight(
+    const uint8_t *pixels, const uint32_t *from, size_t stride, __m256i phase_x, __m256i phase_y, __m256i half,
+    __m128i shift
+) {
+    const __m256i whole = _mm256_set1_epi32(PHASES);
+    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
+    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
+    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
+    down = _mm256_slli_epi32(down, 1);
+    __m256i found[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const uint8_t *p = pixels + from[i], *q = pixels + from[i + 4];
+        __m128i one = _mm_unpacklo_epi8(
+            _mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)(p + stride))
+        );
+        __m128i other = _mm_unpacklo_epi8(
+            _mm_loadl_epi64((const __m128i *)q), _mm_loadl_epi64((const __m128i *)(q + stride))
+        );
+        __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(one), other, 1);
+        __m256i weights_y = _mm256_shuffle_epi8(down, _mm256_loadu_si256((const __m256i *)FIRST[i]));
+        __m256i weights_x = _mm256_shuffle_epi8(across, _mm256_loadu_si256((const __m256i *)BOTH[i]));
+        found[i] = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, weights_y), weights_x);
+    }
+    for (int i = 0; i < 4; i += 2) {
+        __m256i sum = _mm256_add_epi16(
+            _mm256_unpacklo_epi64(found[i], found[i + 1]), _mm256_unpackhi_epi64(found[i], found[i + 1])
+        );
+        found[i] = _mm256_sra_epi16(_mm256_add_epi16(sum, half), shift);
+    }
+    return _mm256_packus_epi16(found[0], found[2]);
+}
+
+/* Which of eight samples read beyond the photograph, a bit each; `most` are the last places that do not. */
+INLINE_AVX2 int beyond(__m256i x, __m256i y, __m256i most_x, __m256i most_y) {
+    __m256i out = _mm256_or_si256(_mm256_cmpgt_epi32(x, most_x), _mm256_cmpgt_epi32(y, most_y));
+    return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(out, _mm256_or_si256(x, y))));
+}
+
+/* Fold places and phases along an axis where the photograph goes on as its mirror image. Two pixels of that are two of
+   the photograph, the other way about; nothing is rounded otherwise. What is a period away stays outside. */
+INLINE_AVX2 void mirror(__m256i *at, __m256i *phase, int32_t length) {
+    const __m256i most = _mm256_set1_epi32(1 << 25), last = _mm256_set1_epi32(length - 1);
+    __m256i place = _mm256_max_epi32(_mm256_min_epi32(*at, most), _mm256_sub_epi32(_mm256_setzero_si256(), most));
+    place = _mm256_abs_epi32(_mm256_or_si256(_mm256_slli_epi32(place, PHASE_BITS), *phase));
+    place = _mm256_min_epi32(place, _mm256_sub_epi32(_mm256_slli_epi32(last, PHASE_BITS + 1), place));
+    *at = _mm256_srai_epi32(place, PHASE_BITS);
+    __m256i ends = _mm256_cmpeq_epi32(*at, last); /* it is the second pixel of a pair */
+    *at = _mm256_add_epi32(*at, ends);
+    *phase = _mm256_and_si256(place, _mm256_set1_epi32(PHASES - 1));
+    *phase = _mm256_add_epi32(*phase, _mm256_and_si256(ends, _mm256_set1_epi32(PHASES)));
+}
+
 /* How many bytes so many pixels are apart, of which 32 bits are behind the point; anything where that is too far. */
 static inline uintptr_t apart(const Photograph *photo, uint64_t u, uint64_t v) {
     return 4 * ((uintptr_t)((int64_t)v >> 32) * photo->width + (uintptr_t)((int64_t)u >> 32));
@@ -393,6 +454,7 @@ INLINE_AVX2 void fill_avx2_as(
     const __m256i before_x = _mm256_set1_epi32(columns / 2 - 1), before_y = _mm256_set1_epi32(rows / 2 - 1);
     const __m256i half = _mm256_set1_epi16((int16_t)(1 << (photo->shift - 1)));
     const __m128i shift = _mm_cvtsi32_si128(photo->shift);
+    const int mirrored = photo->border == REFLECT && photo->width > 1 && photo->height > 1;
     const int64_t *m = way->fixed;
     int64_t start_u = m[0] * x + m[1] * y + m[2], start_v = m[3] * x + m[4] * y + m[5];
     __m256i u[2], v[2];
@@ -427,15 +489,22 @@ INLINE_AVX2 void fill_avx2_as(
             phase_x = _mm256_loadu_si256((const __m256i *)places.phase_x);
             phase_y = _mm256_loadu_si256((const __m256i *)places.phase_y);
         }
+        int outside = beyond(at_x, at_y, most_x, most_y);
+        if (columns == 2 && rows == 2 && outside && mirrored) {
+            __m256i x_within = at_x, y_within = at_y, across_within = phase_x, down_within = phase_y;
+            mirror(&x_within, &across_within, photo->width);
+            mirror(&y_within, &down_within, photo->height);
+            if (!beyond(x_within, y_within, most_x, most_y)) {
+                at_x = x_within, at_y = y_within, phase_x = across_within, phase_y = down_within;
+                outside = 0;
+            }
+        }
         __m256i from = _mm256_slli_epi32(_mm256_add_epi32(_mm256_mullo_epi32(at_y, width), at_x), 2);
         _mm256_storeu_si256((__m256i *)offsets.from, from);
-        _mm256_storeu_si256((__m256i *)offsets.across, _mm256_mullo_epi32(phase_x, _mm256_set1_epi32(columns * 8)));
-        _mm256_storeu_si256((__m256i *)offsets.down, _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8)));
-        __m256i out = _mm256_or_si256(
-            _mm256_or_si256(_mm256_cmpgt_epi32(at_x, most_x), _mm256_cmpgt_epi32(at_y, most_y)),
-            _mm256_or_si256(at_x, at_y)
-        );
-        int outside = _mm256_movemask_ps(_mm256_castsi256_ps(out));
+        if (columns > 2 || rows > 2 || outside) {
+            _mm256_storeu_si256((__m256i *)offsets.across, _mm256_mullo_epi32(phase_x, _mm256_set1_epi32(columns * 8)));
+            _mm256_storeu_si256((__m256i *)offsets.down, _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8)));
+        }
         for (int i = 0; i < BLOCK; i += 4)
             for (int line = 0; line < 3; line++)
                 __builtin_prefetch((const void *)(soon + offsets.from[i] + (rows / 2 - 1 + line) * stride));
@@ -443,6 +512,8 @@ INLINE_AVX2 void fill_avx2_as(
             _mm256_storeu_si256((__m256i *)places.x, at_x);
             _mm256_storeu_si256((__m256i *)places.y, at_y);
             made = sample_edge(photo, &places, &offsets, outside, half, shift);
+        } else if (columns == 2 && rows == 2) {
+            made = sample_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y, half, shift);
         } else {
 #pragma GCC unroll 4
             for (int i = 0; i < BLOCK; i += 2)
