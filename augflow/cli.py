@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import gc
 
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and words and words[0] in MAKING:
+        _leave_cores_to_workers()
     collects = gc.isenabled()
     gc.disable()  # Until a verb begins: looking for garbage in what is imported takes a tenth of the time.
     try:
@@ -91,6 +93,16 @@ def _begin_anew_in_utf8() -> None:
 
     os.environ["PYTHONUTF8"] = "1"
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _leave_cores_to_workers() -> None:
+    """NumPy's threads begin as it is imported, and spin: they would take the core on which workers' imports run."""
+    import os
+
+    from augflow.executor.forkserver import ONE_THREAD
+
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
 
 
 def _main(words: list[str]) -> int:

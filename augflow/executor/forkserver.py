@@ -14,14 +14,15 @@ from multiprocessing import forkserver, resource_tracker
 
 from augflow.errors import SurroundingsError
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What of the environment gives a process one thread for arithmetic where it is 1 as that begins."""
 
 
 def start(modules: Sequence[str]) -> None:
     """Start the server, unless it runs, with `modules` imported; each of its workers has one thread for arithmetic."""
     forkserver.set_forkserver_preload(["augflow.executor.orphans", "augflow.executor.pool", *modules])
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
         resource_tracker.ensure_running()  # Later it would unblock what is blocked here.
         with _interrupts_blocked():

@@ -21,11 +21,11 @@ from typing import Any
 
 from augflow.errors import SurroundingsError
 from augflow.executor import Lost, Work, load
+from augflow.executor.forkserver import ONE_THREAD
 from augflow_ray.surroundings import Facts, facts
 
 _START = 300.0
 """Seconds in which a process must have built its work."""
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _DONE, _RAISED = b"d", b"r"
 
 
@@ -51,7 +51,7 @@ class Hand:
                 self._process = subprocess.Popen(
                     command,
                     cwd=folder if os.path.isdir(folder) else None,
-                    env=os.environ | _ONE_THREAD,
+                    env=os.environ | dict.fromkeys(ONE_THREAD, "1"),
                     pass_fds=(theirs.fileno(), held),
                 )
             finally:
