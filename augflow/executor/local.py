@@ -19,6 +19,7 @@ from augflow.executor.pool import call, cores, demand_files, end, most_workers, 
 
 _WINDOW = 3
 _LARGEST_BATCH = 32
+_LIVES = 3
 
 
 class LocalExecutor:
@@ -70,17 +71,20 @@ class LocalExecutor:
                     waiting.append((item, tries + 1))
 
     def _demand_life(self, work: Work) -> None:
-        """Before an item is blamed, see whether a worker lives that is asked for nothing."""
+        """Before an item is blamed, see whether one of a few workers lives that are asked for nothing."""
+        if not any(self._lives(work) for _ in range(_LIVES)):
+            raise SurroundingsError(
+                "Workers die as soon as they begin: there may be too little memory, or too few processes or files "
+                "allowed. What was made so far is kept; the same command goes on from there."
+            )
+
+    def _lives(self, work: Work) -> bool:
         rounds = self._rounds(work, iter([[]]), 1)
         try:
             while True:
                 next(rounds)
         except StopIteration as stop:
-            if stop.value[1].why:
-                raise SurroundingsError(
-                    "Workers die as soon as they begin: there may be too little memory, or too few processes or files "
-                    "allowed. What was made so far is kept; the same command goes on from there."
-                ) from None
+            return not stop.value[1].why
 
     def _rounds(
         self, work: Work, batches: Iterator[list[Any]], window: int

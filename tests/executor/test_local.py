@@ -404,3 +404,36 @@ def test_a_worker_whose_driver_was_killed_before_it_began_says_nothing(begun: bo
     assert done.returncode == 1
     assert ("Traceback" in done.stderr) is traced
     assert traced or not done.stderr
+
+
+def test_a_fork_server_whose_driver_was_killed_in_mid_word_says_nothing(tmp_path: Path, checkout: Path) -> None:
+    (tmp_path / "drive.py").write_text(
+        "import os, signal, socket, time\n"
+        "from multiprocessing import forkserver as library\n"
+        "from augflow.executor import forkserver\n"
+        "if __name__ == '__main__':\n"
+        "    forkserver.start([])\n"
+        "    line = socket.socket(socket.AF_UNIX)\n"
+        "    line.connect(library._forkserver._forkserver_address)\n"
+        "    print(library._forkserver._forkserver_pid, flush=True)\n"
+        "    time.sleep(1)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{tmp_path}"}
+    with open(tmp_path / "said", "w+") as said:
+        command = [sys.executable, str(tmp_path / "drive.py")]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, timeout=100)
+        assert done.returncode == -signal.SIGKILL
+        server = Path("/proc", done.stdout.strip())
+        assert wait_for(lambda: not server.exists() or server.joinpath("stat").read_text().split()[2] == "Z")
+        assert "Traceback" not in Path(said.name).read_text()
+
+
+def test_one_worker_of_a_few_that_lives_is_enough(work: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may kill workers at random, the one too that is to show that workers live."""
+    lives = iter([False, False, True])
+    monkeypatch.setattr(LocalExecutor, "_lives", lambda *_: next(lives))
+    found = dict(LocalExecutor(2).run(work(), does(5, kill=[2])))
+    assert len(found) == 5
+    assert isinstance(found[2, "kill"], Lost)
+    assert not [*lives]
