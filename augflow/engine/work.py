@@ -92,7 +92,7 @@ class Maker:
     def several(self, orders: Sequence[Order]) -> list[Done]:
         """Make what orders ask for, each stage for some outputs before the next.
 
-        Caches stay warm so: what is small takes a third less time.
+        Caches stay warm so: what is small takes a quarter less time.
         """
         tasks = [_Task(order) for order in orders]
         for some in self._opened(tasks):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,10 +174,19 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
         written(path, _half(path, journal.folder)) as file,
         pq.ParquetWriter(file, columns, compression="zstd") as writer,
     ):
-        for table in records.in_order():
+        for table in _one_ahead(records.in_order()):
             for name, value in digests:
                 table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
             writer.write_table(table.replace_schema_metadata(columns.metadata).combine_chunks(), _ROWS)
+
+
+def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Read the next while the last is written, on another core."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = pool.submit(next, tables, None)
+            yield table
 
 
 def _constant(value: str, rows: int) -> pa.Array:
