@@ -39,6 +39,8 @@ class Hand:
     """
 
     facts: Facts
+    gathers: bool
+    """Whether the work takes several items at once; known once it has begun."""
 
     def __init__(self, work: Work, folder: str) -> None:
         ours, theirs = socket.socketpair()
@@ -71,24 +73,25 @@ class Hand:
             SurroundingsError: the process ended.
         """
         try:
-            self._answer(_START)
+            self.gathers = pickle.loads(self._answer(_START))
         except _EndedError:
             raise SurroundingsError(_STILLBORN) from None
 
-    def run(self, items: Sequence[Any], patience: float) -> Iterator[bytes | Lost]:
+    def run(self, items: Sequence[Any], patience: float, together: bool = False) -> Iterator[bytes | Lost]:
         """Yield for every item its result, pickled; `Lost` for the one that ended the process, and then no more.
 
         Args:
             patience: seconds that an item may take.
+            together: give all of them to the work at once; `Lost` then stands for any of them.
 
         Raises:
             Exception: what the work raised.
         """
         with contextlib.suppress(OSError):  # Where it has ended, its answer tells.
-            self._pipe.send(items)
+            self._pipe.send((items, together))
         for _ in items:
             try:
-                yield self._answer(patience)
+                yield self._answer(patience * len(items) if together else patience)
             except _EndedError as ended:
                 yield ended.args[0]
                 return
@@ -147,14 +150,16 @@ def _serve(pipe: Connection) -> None:
     except Exception as error:
         pipe.send_bytes(_RAISED + raised(error))
         return
-    pipe.send_bytes(_DONE)
+    pipe.send_bytes(_DONE + pickle.dumps(hasattr(call, "several")))
     while True:
-        for item in pipe.recv():
+        items, together = pipe.recv()
+        for some in [items] if together else [[item] for item in items]:
             try:
-                answer = _DONE + pickle.dumps(call(item))
+                answers = [_DONE + pickle.dumps(made) for made in (call.several(some) if together else map(call, some))]
             except Exception as error:
-                answer = _RAISED + raised(error)
-            pipe.send_bytes(answer)
+                answers = [_RAISED + raised(error)]
+            for answer in answers:
+                pipe.send_bytes(answer)
 
 
 def _leave_with_the_minder(life: int) -> None:

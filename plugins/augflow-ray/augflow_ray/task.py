@@ -13,6 +13,8 @@ from augflow.executor import Lost, Work
 from augflow_ray.hand import Hand, raised
 from augflow_ray.surroundings import Facts, differences
 
+_TOGETHER = 32
+"""Items that are given at once to work that takes several."""
 _IDLE = 5.0
 """Seconds after which the process ends that nobody has work for; a Ray worker may live on for minutes."""
 
@@ -71,6 +73,19 @@ def _answer(order: Order, results: Iterator[bytes | Lost]) -> Answer:
 
 def _results(order: Order, items: Sequence[Any], alone: bool) -> Iterator[bytes | Lost]:
     if alone:
+        _KEPT.close()
+    together = _KEPT.begun(order).gathers and not alone
+    for first in range(0, len(items), _TOGETHER):
+        yield from _some(order, items[first : first + _TOGETHER], together)
+
+
+def _some(order: Order, items: Sequence[Any], together: bool) -> Iterator[bytes | Lost]:
+    """Run items; one by one also those that ended the process together, to see which it was."""
+    if together:
+        results = list(_KEPT.begun(order).run(items, order.patience, together))
+        if not isinstance(results[-1], Lost):
+            yield from results
+            return
         _KEPT.close()
     hand = _KEPT.begun(order)
     while items:
