@@ -67,12 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import gc
 
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments is None and words and words[0] in MAKING:
-        _leave_cores_to_workers()
     collects = gc.isenabled()
     gc.disable()  # Until a verb begins: looking for garbage in what is imported takes a tenth of the time.
     try:
-        code = guarded(lambda: _main(words))
+        code = guarded(lambda: _main(words, ours=arguments is None))
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         kept = " What was made is kept; the same command goes on from there." if words[0] in MAKING else ""
@@ -95,17 +93,7 @@ def _begin_anew_in_utf8() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _leave_cores_to_workers() -> None:
-    """NumPy's threads begin as it is imported, and spin: they would take the core on which workers' imports run."""
-    import os
-
-    from augflow.executor.forkserver import ONE_THREAD
-
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-
-
-def _main(words: list[str]) -> int:
+def _main(words: list[str], ours: bool) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(OVERVIEW.format(verbs="\n".join(f"  {verb:<12}{_summary(verb)}" for verb in VERBS)), end="")
         return 0
@@ -126,6 +114,8 @@ def _main(words: list[str]) -> int:
         from augflow.executor import forkserver
 
         forkserver.start(_WORKERS_IMPORT)
+        if ours:
+            forkserver.take_one_thread()
         _stop_on_terminate()
     return _run(_module(verb), verb, rest)
 

@@ -164,8 +164,9 @@ class Maker:
 
 _MOST_OUTPUTS = 32
 _MOST_PIXELS = 2_000_000
+"""What is held at a time of samples that are opened, and of the outputs of one sample."""
 _ENOUGH_PIXELS = 100_000
-"""Of several samples, that are worked on together."""
+"""From which on no further sample's outputs are made together with these: caches hold no more."""
 
 
 def _few(some: deque[_Output]) -> Iterator[list[_Output]]:

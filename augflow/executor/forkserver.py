@@ -37,6 +37,15 @@ def start(modules: Sequence[str]) -> None:
                 os.environ[name] = value
 
 
+def take_one_thread() -> None:
+    """Let this process do arithmetic on one thread, unless it is told otherwise.
+
+    NumPy's threads begin as it is imported, and spin: they would take the core on which the server's imports run.
+    """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+
+
 def _why(error: OSError) -> str:
     folder = tempfile.gettempdir()
     if "AF_UNIX" in str(error):

@@ -20,6 +20,7 @@ from augflow.executor.pool import call, cores, demand_files, end, most_workers, 
 _WINDOW = 3
 _LARGEST_BATCH = 32
 _LIVES = 3
+"""Workers of which one must live for an item to be blamed; somebody may kill them at random."""
 
 
 class LocalExecutor:

@@ -1,7 +1,8 @@
-"""A maker does for several orders at once what it does for each alone, and holds few large photographs at a time."""
+"""A maker does for several orders at once what it does for each alone; of what is large it holds little at a time."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ def maker(root: Path, recipe: Mapping[str, Any] = RECIPE) -> tuple[Maker, Desk]:
         return read(key)
 
     made.source.read = told  # type: ignore[method-assign]
+    encode = made._encode
+
+    def encoded(output: Any) -> None:
+        desk.events.append(f"encode {Path(output.task.unit.key).name[0]}")
+        encode(output)
+
+    made._encode = encoded  # type: ignore[method-assign]
     return made, desk
 
 
@@ -116,28 +124,29 @@ def test_a_step_that_fails_is_its_samples_fault_alone(tmp_path: Path, monkeypatc
     assert [done[0].outputs, done[2].outputs, len(desk.records)] == [3, 3, 6]
 
 
-def test_small_photographs_are_made_together_and_large_ones_alone(tmp_path: Path) -> None:
-    orders = lay(tmp_path / "small", [(30, 40)] * 3)
-    made, desk = maker(tmp_path / "small")
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        ((30, 40), "read a, read b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
+        ((400, 500), "read a, read b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
+        ((1500, 1400), f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
+    ],
+    ids=["small", "large", "huge"],
+)
+def test_the_larger_photographs_are_the_fewer_are_made_together(
+    sides: tuple[int, int], expected: str, tmp_path: Path
+) -> None:
+    orders = lay(tmp_path, [sides] * 2)
+    made, desk = maker(tmp_path, {**RECIPE, "originals": "augment"})
     made.several(orders)
-    assert desk.events == ["read a", "read b", "read c", *["put a"] * 3, *["put b"] * 3, *["put c"] * 3]
-    orders = lay(tmp_path / "large", [(400, 500)] * 2)
-    made, desk = maker(tmp_path / "large")
-    made.several(orders)
-    assert desk.events == ["read a", "read b", *["put a"] * 3, *["put b"] * 3]
+    counted = ((what, len([*run])) for what, run in itertools.groupby(desk.events))
+    assert ", ".join(f"{count} {what}" if count > 1 else what for what, count in counted) == expected
 
 
 def test_of_many_copies_few_are_held_at_a_time(tmp_path: Path) -> None:
     (order, *_) = lay(tmp_path, [(30, 40)])
     made, desk = maker(tmp_path)
-    encode = made._encode
-
-    def told(output: Any) -> None:
-        desk.events.append("encode")
-        encode(output)
-
-    made._encode = told  # type: ignore[method-assign]
     made.several([(*order[:2], tuple(range(100)), None, None)])
-    runs = "".join("e" if event == "encode" else " " for event in desk.events).split()
+    runs = "".join("e" if event == "encode a" else " " for event in desk.events).split()
     assert [len(run) for run in runs] == [32, 32, 32, 4]
     assert len(desk.records) == 100

@@ -207,14 +207,16 @@ def test_every_byte_follows_the_rules(
         np.testing.assert_array_equal(warp(pixels, *case), sampled(pixels, case))
 
 
+@pytest.mark.parametrize("taps", [(2, 2), (4, 4)])
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("width", range(1, 10))
-def test_borders_are_right_however_narrow_the_photograph_is(border: Border, width: int) -> None:
+def test_borders_are_right_however_narrow_the_photograph_is(border: Border, width: int, taps: tuple[int, int]) -> None:
+    """Also a period or more away from it."""
     for height in (1, 2, 5):
         pixels = random_pixels(height, width, 4)
         for step in (1.0, -1.0, 0.97):
             matrix: Rows = [[step, 0, -13.25], [0, -step, 6.5], [0, 0, 1]]
-            case = Case(matrix, Size(12, 29), (1.5, 0.1, 0.1, 1.5), (4, 4), border, b"\1\2\3\4")
+            case = Case(matrix, Size(12, 29), (1.5, 0.1, 0.1, 1.5), taps, border, b"\1\2\3\4")
             np.testing.assert_array_equal(warp(pixels, *case), sampled(pixels, case))
 
 
