@@ -6,6 +6,7 @@ al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 from __future__ import annotations
 
+import struct
 import threading
 from hashlib import blake2b
 from typing import Any
@@ -57,12 +58,11 @@ class _Engine(threading.local):
     """The generator of a thread: sources are read in several."""
 
     def __init__(self) -> None:
-        zeros = np.zeros(4, dtype=np.uint64)
-        key = np.zeros(2, dtype=np.uint64)
-        self._key = key.data.cast("B")
+        zeros = (0, 0, 0, 0)  # Plain numbers: NumPy would take its own apart, one by one.
+        self._key: dict[str, Any] = {"counter": zeros, "key": (0, 0)}
         self._beginning: Any = {
             "bit_generator": "Philox",
-            "state": {"counter": zeros, "key": key},
+            "state": self._key,
             "buffer": zeros,
             "buffer_pos": 4,
             "has_uint32": 0,
@@ -72,9 +72,10 @@ class _Engine(threading.local):
         self._generator = np.random.Generator(self._philox)
 
     def begin(self, key: bytes) -> Rng:
-        self._key[:] = key
+        self._key["key"] = _TWO_WORDS(key)
         self._philox.state = self._beginning
         return self._generator
 
 
+_TWO_WORDS = struct.Struct("<QQ").unpack
 _engine = _Engine()

@@ -32,7 +32,7 @@ from augflow.sink.folder import LEDGER
 from augflow.source import Aside, Source, anywhere, decode_timeout, open_source, splits_of
 
 if TYPE_CHECKING:
-    from augflow.engine.work import Order
+    from augflow.engine.order import Order
 
 MAKER = "augflow.engine.work:Maker"
 _BEGUN_AT_ONCE = 256

@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 import stringzilla
 
+from augflow.engine.product import Rows, product
 from augflow.engine.sampling import Photograph, warp
 from augflow.transform import IDENTITY, Border, Fill, Image, Matrix, Pixels, Size, Table
-
-_STILL = np.eye(3)
 
 
 class Canvas:
@@ -39,7 +38,7 @@ class Canvas:
         return self._photograph.gray
 
     def _rest(self, size: Size) -> None:
-        self._matrix: Matrix = _STILL
+        self._matrix: Rows | None = None
         self._size = size
         self._border: Border | None = None
         self._fill: Fill = 0
@@ -48,7 +47,8 @@ class Canvas:
         """Add geometry; `border` is None where it cannot look beyond the photograph."""
         if self._table is not None or (border and self._border and (border, fill) != (self._border, self._fill)):
             self._close()
-        self._matrix = matrix if self._matrix is _STILL else self._matrix @ matrix
+        rows: Rows = np.asarray(matrix, np.float64).tolist()
+        self._matrix = rows if self._matrix is None else product(self._matrix, rows)
         self._size = size
         if border:
             self._border, self._fill = border, fill
@@ -84,14 +84,14 @@ class Canvas:
 
     def _close(self) -> None:
         """Let nothing more share a pass with what waits."""
-        if self._matrix is not _STILL:
+        if self._matrix is not None:
             self._passes.append((Canvas._sample, (self._matrix, self._size, self._border or "reflect", self._fill)))
             self._rest(self._size)
         if self._table is not None:
             self._passes.append((Canvas._translate, (self._table,)))
             self._table = None
 
-    def _sample(self, matrix: Matrix, size: Size, border: Border, fill: Fill) -> None:
+    def _sample(self, matrix: Rows, size: Size, border: Border, fill: Fill) -> None:
         made = warp(self._photograph, matrix, size, border, fill)
         self._hold(made, owned=self._owned or made.base is None)
 

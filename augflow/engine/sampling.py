@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from augflow.engine.footprint import Footprint
+from augflow.engine.product import Rows, product
 from augflow.kernels import warp as kernel
 from augflow.transform import Border, Fill, Matrix, Pixels, Size
 
-_Rows: TypeAlias = list[list[float]]
-"""A matrix as plain numbers."""
 _AFFINE = [0, 0, 1]
 """The last row of a matrix that keeps parallels parallel."""
 _FLIPS = {(True, False): 0, (False, True): 1, (True, True): -1}
@@ -84,7 +82,9 @@ class Photograph:
         return self._forms[scale]
 
 
-def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "reflect", fill: Fill = 0) -> Pixels:
+def warp(
+    photograph: Photograph, matrix: Matrix | Rows, size: Size, border: Border = "reflect", fill: Fill = 0
+) -> Pixels:
     """Return `size` pixels, each taken where `matrix` (output → source pixel centres) says.
 
     A matrix that only moves whole pixels (flips, quarter turns, crops, whole shifts) copies them untouched. The result
@@ -93,7 +93,7 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     Raises:
         ValueError: the matrix is not finite.
     """
-    rows = matrix.tolist()
+    rows: Rows = matrix if isinstance(matrix, list) else matrix.tolist()
     (a, b, c), (d, e, f), (g, h, i) = rows
     if not math.isfinite(a + b + c + d + e + f + g + h + i):
         raise ValueError("a matrix that is not finite")
@@ -101,10 +101,12 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     if steps is not None:
         return _copy(photograph.pixels, steps, size, border, fill)
     footprint = Footprint.at_the_centre(rows, size)
-    longest = max(photograph.size)
     across, down = footprint.edges
+    if across <= _FINEST >= down:
+        return _sample(photograph.form(1), rows, size, footprint, border, fill)
     if not math.isfinite(across + down):
         raise ValueError("a matrix too steep to be sampled")
+    longest = max(photograph.size)
     across, down = min(across, longest), min(down, longest)
     scale = photograph.scale_for(footprint)
     fine_x, fine_y = _finer(across / scale), _finer(down / scale)
@@ -115,7 +117,7 @@ def warp(photograph: Photograph, matrix: Matrix, size: Size, border: Border = "r
     pixels = photograph.form(scale)
     if scale == fine_x == fine_y == 1:
         return _sample(pixels, rows, size, footprint, border, fill)
-    rows = (_scale(1 / scale, 1 / scale) @ matrix @ _scale(1 / fine_x, 1 / fine_y)).tolist()
+    rows = product(product(_scale(1 / scale, 1 / scale), rows), _scale(1 / fine_x, 1 / fine_y))
     sample = footprint.cut(fine_x, fine_y).within(scale)
     samples = _sample(pixels, rows, Size(size.height * fine_y, size.width * fine_x), sample, border, fill)
     return np.asarray(cv2.resize(samples, tuple(reversed(size)), interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -126,7 +128,7 @@ def _finer(step: float) -> int:
     return math.ceil(step / _FINEST) or 1
 
 
-def _sample(pixels: Pixels, rows: _Rows, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
+def _sample(pixels: Pixels, rows: Rows, size: Size, footprint: Footprint, border: Border, fill: Fill) -> Pixels:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         return _sample(pixels[..., 0], rows, size, footprint, border, fill)[..., None]
     if pixels.ndim == 3 and pixels.shape[2] == 3:
@@ -145,7 +147,7 @@ def _colour(fill: Fill, pixels: Pixels) -> tuple[int, int, int, int]:
     return red, green, blue, 0
 
 
-def _whole_steps(rows: _Rows) -> tuple[int, int, int, int, int, int] | None:
+def _whole_steps(rows: Rows) -> tuple[int, int, int, int, int, int] | None:
     """The matrix in whole numbers where it is a signed permutation with whole offsets, else None."""
     (a, b, c), (d, e, f), last = rows
     if last != _AFFINE or abs(abs(a) + abs(b) - 1) > 1e-9:
@@ -206,6 +208,6 @@ def _reduce(pixels: Pixels, block: int) -> Pixels:
     return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _scale(x: float, y: float) -> Matrix:
+def _scale(x: float, y: float) -> Rows:
     """Matrix of pixel centres when `x` by `y` pixels of the left side stand for one of the right."""
-    return np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]], dtype=np.float64)
+    return [[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]]

@@ -8,12 +8,13 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import cv2
 from pydantic_core import to_json
 
 from augflow.engine.codec import encode
+from augflow.engine.order import Done, Order
 from augflow.engine.sample import Sample, open_sample
 from augflow.engine.time_limit import TimeLimit
 from augflow.engine.views import NOT_ITS_FAULT, Begun, Views
@@ -24,19 +25,6 @@ from augflow.registry import Registry
 from augflow.sink import Puts, open_sink
 from augflow.source import decode_timeout, open_source, splits_of
 from augflow.transform import Pixels
-
-Order: TypeAlias = tuple[str, str, tuple[int, ...], str | None, str | None]
-"""Label, key, copy numbers, split and group: the copies of a sample that are to be made."""
-
-
-class Done(NamedTuple):
-    """What came of an order: how many outputs, of how many bytes together; or why the sample is set aside."""
-
-    outputs: int
-    bytes: int
-    converted: tuple[str, ...]
-    kind: str = ""
-    detail: str = ""
 
 
 class _Task:

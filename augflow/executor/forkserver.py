@@ -38,12 +38,14 @@ def start(modules: Sequence[str]) -> None:
 
 
 def take_one_thread() -> None:
-    """Let this process do arithmetic on one thread, unless it is told otherwise.
+    """Let NumPy have one thread in this process, unless it is told otherwise.
 
-    NumPy's threads begin as it is imported, and spin: they would take the core on which the server's imports run.
+    Its threads begin as it is imported, and spin: they would take the core on which the server's imports run. OpenMP's
+    number stays as it is: Arrow goes by it too, and seals ledgers on all cores.
     """
     for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
+        if name != "OMP_NUM_THREADS":
+            os.environ.setdefault(name, "1")
 
 
 def _why(error: OSError) -> str:

@@ -37,12 +37,18 @@ def kernel(name: str, arguments: str) -> Any:
 
     Args:
         arguments: a letter each: p for a pointer (an address, or bytes), i and u for 32 bits with and without a sign, l
-            for 64 bits without.
+            for 64 bits without, d for a double.
 
     Raises:
         AugflowError: the library is of another version of augflow.
     """
-    kinds: dict[str, Any] = {"p": ctypes.c_void_p, "i": ctypes.c_int32, "u": ctypes.c_uint32, "l": ctypes.c_uint64}
+    kinds: dict[str, Any] = {
+        "p": ctypes.c_void_p,
+        "i": ctypes.c_int32,
+        "u": ctypes.c_uint32,
+        "l": ctypes.c_uint64,
+        "d": ctypes.c_double,
+    }
     try:
         found = _library[name]
     except AttributeError as error:

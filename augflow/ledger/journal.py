@@ -122,7 +122,7 @@ def _lines(file: int, path: Path) -> Iterator[Line]:
     place = 0
     with open(path, "rb") as opened:
         for line in opened:
-            if line.endswith(b"\n") and line.strip():
+            if line.endswith(b"\n") and not line.isspace():
                 yield Line(file, place, line)
             place += len(line)
 

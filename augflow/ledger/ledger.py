@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from augflow.errors import SinkError
 from augflow.ledger.journal import Entry, Journal
@@ -190,19 +191,16 @@ def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _constant(value: str, rows: int) -> pa.Array:
-    """A column of one text, made of buffers as `_places` is."""
+    """A column of one text; made of buffers, as what computes is the half of Arrow, and has to be imported."""
     import pyarrow as pa
 
     text = value.encode()
-    ends = pa.py_buffer((0).to_bytes(4, sys.byteorder) + len(text).to_bytes(4, sys.byteorder))
-    once = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(text)])
-    places = pa.Array.from_buffers(pa.int32(), rows, [None, pa.py_buffer(bytes(4 * rows))])
-    return pa.DictionaryArray.from_arrays(places, once).dictionary_decode()
+    ends = np.arange(rows + 1, dtype=np.int32) * len(text)
+    return pa.Array.from_buffers(pa.string(), rows, [None, pa.py_buffer(ends), pa.py_buffer(text * rows)])
 
 
 def import_what_seals() -> None:
     """Import what `seal` needs, which takes a tenth of a second."""
-    import pyarrow.compute
     import pyarrow.json
     import pyarrow.parquet  # noqa: F401
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augflow.errors import SinkError
-from augflow.ledger.journal import Journal, Line
+from augflow.ledger.journal import Journal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +28,8 @@ AGAIN = "`augflow run --force` takes nothing from it and makes every output agai
 
 _SORTED = 1 << 20
 """Places that are sorted at a time."""
+_FEW = 1 << 17
+"""Places of which fewer are sorted without Arrow, which would import half of itself for that."""
 _AT_ONCE = 32_768
 _BLOCK = 1 << 21
 """Bytes that one thread parses at a time, unless a record is longer."""
@@ -110,24 +112,32 @@ class Newest:
 
     def _sorted(self) -> list[Iterator[_Place]]:
         """Places in the journal, as many as are sorted at a time in each iterator."""
-        lines = self._journal.lines()
+        told = self._told()
+        few = list(itertools.islice(told, _FEW))
+        if len(few) < _FEW:
+            return [iter(sorted(few))]
+        told = itertools.chain(few, told)
         found: list[Iterator[_Place]] = []
-        while True:
-            table, count = self._places(lines)
-            if not count:
-                return found
-            found.append(self._wait(table) if found or count == _SORTED else _each(table.to_batches(_AT_ONCE)))
+        while table := self._places(told):
+            found.append(self._wait(table) if found or len(table) == _SORTED else _each(table.to_batches(_AT_ONCE)))
+        return found
 
-    def _places(self, lines: Iterator[Line]) -> tuple[pa.Table, int]:
-        """The next places in the journal, sorted; and how many lines these were, wanted or not."""
+    def _told(self) -> Iterator[_Place]:
+        """Places in the journal of the records that are wanted."""
+        for line in self._journal.lines():
+            path = record_path(line.text)
+            if self._wanted is None or path in self._wanted:
+                yield path, line.file << _FILE | line.place, len(line.text)
+
+    def _places(self, told: Iterator[_Place]) -> pa.Table:
+        """The next places, sorted; none where there are no more."""
         import pyarrow as pa
 
-        parts, count = [_places([])], 0
-        while some := list(itertools.islice(lines, min(_AT_ONCE, _SORTED - count))):
-            told = ((record_path(line.text), line.file << _FILE | line.place, len(line.text)) for line in some)
-            parts.append(_places([one for one in told if self._wanted is None or one[0] in self._wanted]))
+        parts, count = [_table([])], 0
+        while some := list(itertools.islice(told, min(_AT_ONCE, _SORTED - count))):
+            parts.append(_table(some))
             count += len(some)
-        return pa.concat_tables(parts).sort_by([("path", "ascending"), ("place", "ascending")]), count
+        return pa.concat_tables(parts).sort_by([("path", "ascending"), ("place", "ascending")])
 
     def _wait(self, table: pa.Table) -> Iterator[_Place]:
         """Put places into the workshop, and give them from there."""
@@ -149,9 +159,12 @@ class Newest:
         where = zip(*(part.tolist() for part in parts), strict=True)
         for file, records in itertools.groupby(where, operator.itemgetter(0)):
             with open(self._files[file], "rb", buffering=0) as opened:
-                descriptor = opened.fileno()
-                for _, start, size, turn in records:
-                    lines[turn] = os.pread(descriptor, size, start)
+                for start, stretch in _stretches(records):
+                    read = os.pread(opened.fileno(), sum(size for size, _ in stretch), start)
+                    place = 0
+                    for size, turn in stretch:
+                        lines[turn] = read[place : place + size]
+                        place += size
         columns = self._columns
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
         read = pj.ReadOptions(block_size=max(_BLOCK, 2 * int(sizes.max())))
@@ -170,12 +183,28 @@ class Newest:
         return table.take(_numbers(rows - (ends - np.diff(ends, prepend=0))[groups] + before))
 
 
+def _stretches(records: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Records that follow one another in a file, a block at most: where they begin, and each one's size and turn."""
+    start = end = 0
+    stretch: list[tuple[int, int]] = []
+    for _, place, size, turn in records:
+        if stretch and (place != end or end - start >= _BLOCK):
+            yield start, stretch
+            stretch = []
+        if not stretch:
+            start = place
+        stretch.append((size, turn))
+        end = place + size
+    if stretch:
+        yield start, stretch
+
+
 def _each(batches: Iterable[pa.RecordBatch]) -> Iterator[_Place]:
     for batch in batches:
         yield from zip(*(batch.column(name).to_pylist() for name in ("path", "place", "size")), strict=True)
 
 
-def _places(entries: list[tuple[str, int, int]]) -> pa.Table:
+def _table(entries: list[tuple[str, int, int]]) -> pa.Table:
     """A table of paths with places and sizes.
 
     Made of buffers: whatever looks at Python objects imports pandas, where there is one.
@@ -187,16 +216,6 @@ def _places(entries: list[tuple[str, int, int]]) -> pa.Table:
     paths = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
     numbers = np.array([entry[1:] for entry in entries], np.int64).reshape(-1, 2)
     return pa.table([paths, _numbers(numbers[:, 0]), _numbers(numbers[:, 1])], ["path", "place", "size"])
-
-
-def _values(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Numbers, or truths as 0 and 1, of a column."""
-    import pyarrow as pa
-
-    whole = column.combine_chunks().cast(pa.int64())
-    if not len(whole):
-        return np.empty(0, np.int64)
-    return np.frombuffer(whole.buffers()[1], np.int64)[whole.offset : whole.offset + len(whole)]
 
 
 def _numbers(values: NDArray[np.int64]) -> pa.Array:

@@ -14,6 +14,7 @@ import annotated_types as at
 import numpy as np
 from numpy.typing import NDArray
 
+from augflow.kernels.table import straight_line
 from augflow.symmetry import Breaks
 from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span, uniform
 
@@ -33,7 +34,6 @@ _Percent: TypeAlias = Annotated[float, at.Ge(0), at.Le(49)]
 
 _Counts: TypeAlias = NDArray[np.int64]
 
-_RAMP = np.arange(256, dtype=np.float64)
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -58,10 +58,7 @@ class BrightnessContrast:
         }
 
     def table(self, brightness: float, contrast: float) -> Table:
-        levels = (_RAMP - 127.5) * (1 + contrast)
-        levels += 127.5
-        levels += 255 * brightness
-        return _levels(levels)
+        return straight_line(1 + contrast, 127.5, 255 * brightness)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from augflow.engine.work import Done, Maker
+from augflow.engine.order import Done
+from augflow.engine.work import Maker
 from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 
