@@ -52,7 +52,7 @@ MAKING = ("run",)
 _WORKERS_IMPORT = (
     "augflow.engine.canvas",
     "augflow.engine.work",
-    "PIL.JpegImagePlugin",
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
     "augflow.source.folder",
     "augflow.sink.folder",
     *(f"augflow.transforms.{name}" for name in ("geometry", "window", "colour", "filters", "noise")),

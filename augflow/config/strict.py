@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias
@@ -64,11 +65,21 @@ _SEEN = (
     "\t\n\r\x20-\x7e\xa0-\u061b\u061d-\u200a\u200c\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff"
     "\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 )
-_UNSEEN = re.compile(f"[^{_SEEN}]")
+_UNSEEN_IN_ASCII = re.compile(r"[^\t\n\r\x20-\x7e]")
 _HEADER = re.compile(r"^[ \t]*#[ \t]*@package\b.*", re.MULTILINE)
 _INSTRUCTION = re.compile(r"_(target|args|partial|recursive|convert|self|here|global|group|name)_")
 _PULL = re.compile(r"/chain@chains\.[A-Za-z0-9_-]+")
 NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+
+
+def _unseen(text: str) -> re.Match[str] | None:
+    """The first character that does not show; the pattern for all of Unicode takes long to be made."""
+    return (_UNSEEN_IN_ASCII if text.isascii() else _unseen_in_unicode()).search(text)
+
+
+@cache
+def _unseen_in_unicode() -> re.Pattern[str]:
+    return re.compile(f"[^{_SEEN}]")
 
 
 class Refusal(NamedTuple):
@@ -176,7 +187,7 @@ class _Reader:
         except UnicodeDecodeError as error:
             before = content[: error.start].decode("utf-8", "replace")
             self._stop(_mark(before), f"byte 0x{content[error.start]:02x} is not UTF-8", "Save the file as UTF-8.")
-        if unseen := _UNSEEN.search(text):
+        if unseen := _unseen(text):
             self._stop(
                 _mark(text[: unseen.start()]), f"the character {_name(unseen[0])}", "Write only characters that show."
             )
@@ -332,7 +343,7 @@ class _Reader:
             self._refuse(mark, f"'{text[:80]}'", "Nothing is filled in ('${'): write the value itself.")
         if text == "???":
             self._refuse(mark, "'???'", f"A {self.kind} is complete: write the value.")
-        if unseen := _UNSEEN.search(text):
+        if unseen := _unseen(text):
             self._refuse(mark, f"the character {_name(unseen[0])}", "Write only characters that show.")
 
     def _defaults(self, defaults: Any) -> list[Any]:

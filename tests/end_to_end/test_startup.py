@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 PIXELS = {"cv2", "albumentations", "scipy", "pyarrow", "torch"}
 HEAVY = PIXELS | {"simplejpeg", "numpy", "hydra", "omegaconf", "pydantic", "yaml", "rich", "PIL", "argparse"}
 
@@ -44,6 +46,18 @@ def test_planning_imports_nothing_that_changes_pixels(checkout: Path, tmp_path: 
     names = imported(checkout, tmp_path, "plan", "source=demo", "recipe=strong")
     assert "augflow.plan.plan" in names
     assert not names & PIXELS
+
+
+def test_a_run_imports_neither_what_its_workers_do_nor_more_of_arrow_than_writes(tmp_path: Path) -> None:
+    for label, count in (("many", 3), ("few", 1)):
+        (tmp_path / "source" / label).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number, 9, 9)).save(tmp_path / "source" / label / f"{number}.png")
+    words = ["run", f"source.root={tmp_path}/source", f"sink.root={tmp_path}/made", "executor.workers=1", "--no-audit"]
+    seen = ("PIL.Image", "augflow.engine.work", "pyarrow.compute", "pyarrow.parquet")
+    code = f"import sys; from augflow.cli import main; main({words}); print(*(n for n in {seen} if n in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "pyarrow.parquet"
 
 
 def test_alone_it_takes_under_three_times_what_a_bare_interpreter_takes(checkout: Path, tmp_path: Path) -> None:

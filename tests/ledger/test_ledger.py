@@ -270,12 +270,25 @@ def test_places_wait_in_the_workshop(most: int, monkeypatch: pytest.MonkeyPatch,
         sealed(tmp_path / "parts", numbers[:20], numbers[10:], numbers[::9]),
     )
     monkeypatch.setattr(newest, "_SORTED", most)
+    monkeypatch.setattr(newest, "_FEW", 1)
     found = (
         sealed(tmp_path / "waited", numbers),
         sealed(tmp_path / "in parts", numbers[:20], numbers[10:], numbers[::9]),
     )
     assert found == expected
     assert os.listdir(tmp_path / "waited") == ["ledger.parquet"]
+
+
+@pytest.mark.parametrize("few", [1, 49, 50, 51])
+def test_few_places_are_sorted_without_arrow_as_with_it(
+    few: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The later of two records of an output holds, either way."""
+    numbers = [*range(45), *range(5)]
+    expected = sealed(tmp_path / "without", numbers)
+    assert ledger.read(tmp_path / "without" / "ledger.parquet").num_rows == 45
+    monkeypatch.setattr(newest, "_FEW", few)
+    assert sealed(tmp_path / "with", numbers) == expected
 
 
 def test_records_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
