@@ -28,6 +28,7 @@ typedef struct {
     int32_t shift;                       /* bits that weights leave below a level */
     int16_t across[PHASES * MOST / 2][8];  /* for a phase and two columns four times each weight */
     int8_t down[PHASES * MOST / 2][16];    /* for a phase and two rows eight times both weights */
+    int16_t narrow[PHASES * MOST / 4][4];  /* for a phase and four columns each weight once, where pixels are gray */
 } Photograph;
 
 /* Where the first tap of each of some pixels lies, and its phase. */
@@ -83,6 +84,8 @@ static void fit(Photograph *photo, const double *edges, int taps_x, int taps_y) 
         weigh(shares, taps_x, 1 << 14, weights + before);
         for (int i = 0; i < columns * 4; i++)
             photo->across[phase * columns / 2 + i / 8][i % 8] = (int16_t)weights[i / 4];
+        for (int i = 0; i < (columns + 3) / 4 * 4 && photo->channels == 1; i++)
+            photo->narrow[phase * ((columns + 3) / 4) + i / 4][i % 4] = (int16_t)weights[i];
         share(phase, taps_y, edges[2], edges[3], shares);
         weigh(shares, taps_y, 2 << photo->shift, weights);
         for (int i = 0; i < taps_y * 8; i++)
@@ -264,7 +267,7 @@ KERNEL void warp(
     void (*fill_row)(const Photograph *, const Way *, int32_t, int32_t, int32_t, uint8_t *) = fill_plainly;
 #ifdef HAS_AVX2
     int few = (int64_t)width * height < INT32_MAX / 4 - width; /* offsets take 32 bits */
-    if (channels == 4 && few && has_avx2()) fill_row = fill_avx2;
+    if (few && has_avx2()) fill_row = channels == 4 ? fill_avx2 : fill_gray_avx2;
 #endif
     Way way = {matrix, {0}, is_affine_and_near(matrix, made_width + BLOCK, made_height)};
     for (int i = 0; way.affine && i < 6; i++)

@@ -1,4 +1,4 @@
-/* The vector path of warp.c: the plain one, eight pixels of four bytes at a time; the same bytes. */
+/* The vector path of warp.c: the plain one, eight pixels at a time; the same bytes. */
 
 #include <immintrin.h>
 
@@ -180,10 +180,88 @@ INLINE_AVX2 __m256i sample_eight(
     return _mm256_packus_epi16(found[0], found[2]);
 }
 
+INLINE_AVX2 __m256i words(const void *from, __m256i at) { return _mm256_i32gather_epi32((const int *)from, at, 1); }
+
+/* Eight gray pixels of two by two taps, as `sample_eight`; whole numbers of 32 bits. */
+INLINE_AVX2 __m256i sample_gray_eight(
+    const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y
+) {
+    const __m256i whole = _mm256_set1_epi32(PHASES), odd = _mm256_set1_epi32(0xff00);
+    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
+    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
+    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
+    down = _mm256_slli_epi32(_mm256_or_si256(down, _mm256_slli_epi32(down, 16)), 1);
+    __m256i upper = words(photo->pixels, from), lower = words(photo->pixels + photo->width, from);
+    /* The first two of each four bytes, in turn from above and below. */
+    __m256i left = _mm256_or_si256(_mm256_andnot_si256(odd, upper), _mm256_slli_epi32(lower, 8));
+    __m256i right = _mm256_or_si256(_mm256_srli_epi32(_mm256_and_si256(odd, upper), 8), _mm256_and_si256(odd, lower));
+    __m256i both = _mm256_blend_epi16(left, _mm256_slli_epi32(right, 16), 0xaa);
+    __m256i found = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, down), across);
+    return _mm256_madd_epi16(found, _mm256_set1_epi16(1));
+}
+
+/* Eight gray pixels of any taps, but for those that are two by two; two columns count as four. */
+INLINE_AVX2 __m256i sample_gray(
+    const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y, int columns, int rows
+) {
+    const int groups = (columns + 3) / 4;
+    __m256i sum = _mm256_setzero_si256();
+    __m256i rows_of = _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8));
+    /* Interleaved below, the first and third two pixels lie in one register, the second and fourth in another. */
+    __m256i columns_of = _mm256_permute4x64_epi64(_mm256_mullo_epi32(phase_x, _mm256_set1_epi32(groups)), 0xd8);
+    for (int group = 0; group < groups; group++) {
+        const uint8_t *pixels = photo->pixels + 4 * group;
+        const long long *narrow = (const long long *)(photo->narrow + group);
+        __m256i low = sum, high = sum;
+        for (int row = 0; row < rows; row += 2, pixels += 2 * (size_t)photo->width) {
+            __m256i upper = words(pixels, from), lower = words(pixels + photo->width, from);
+            __m256i weights = words((const uint8_t *)photo->down + 8 * row, rows_of);
+            __m256i l = _mm256_maddubs_epi16(_mm256_unpacklo_epi8(upper, lower), _mm256_unpacklo_epi32(weights, weights));
+            __m256i h = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(upper, lower), _mm256_unpackhi_epi32(weights, weights));
+            low = row ? _mm256_add_epi16(low, l) : l;
+            high = row ? _mm256_add_epi16(high, h) : h;
+        }
+        low = _mm256_mulhrs_epi16(low, _mm256_i32gather_epi64(narrow, _mm256_castsi256_si128(columns_of), 8));
+        high = _mm256_mulhrs_epi16(high, _mm256_i32gather_epi64(narrow, _mm256_extracti128_si256(columns_of, 1), 8));
+        __m256i pairs = _mm256_madd_epi16(_mm256_hadd_epi16(low, high), _mm256_set1_epi16(1));
+        sum = group ? _mm256_add_epi32(sum, pairs) : pairs;
+    }
+    return sum;
+}
+
+/* Round eight whole numbers of 32 bits, into the first eight bytes. */
+INLINE_AVX2 __m256i rounded_gray(__m256i sum, __m128i shift) {
+    __m256i half = _mm256_srl_epi32(_mm256_sll_epi32(_mm256_set1_epi32(1), shift), _mm_cvtsi32_si128(1));
+    sum = _mm256_sra_epi32(_mm256_add_epi32(sum, half), shift);
+    sum = _mm256_packus_epi16(_mm256_packs_epi32(sum, sum), _mm256_setzero_si256());
+    return _mm256_permutevar8x32_epi32(sum, _mm256_setr_epi32(0, 4, 2, 2, 2, 2, 2, 2));
+}
+
 /* Which of eight samples read beyond the photograph, a bit each; `most` are the last places that do not. */
 INLINE_AVX2 int beyond(__m256i x, __m256i y, __m256i most_x, __m256i most_y) {
     __m256i out = _mm256_or_si256(_mm256_cmpgt_epi32(x, most_x), _mm256_cmpgt_epi32(y, most_y));
     return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(out, _mm256_or_si256(x, y))));
+}
+
+/* Which of eight numbers are above others, a bit each. */
+INLINE_AVX2 int above(__m256i numbers, __m256i most) {
+    return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(numbers, most)));
+}
+
+/* Whether nothing that eight samples read lies within the photograph. */
+INLINE_AVX2 int all_gone(const Photograph *photo, __m256i x, __m256i y) {
+    __m256i right = _mm256_set1_epi32(photo->width - 1), left = _mm256_set1_epi32(1 - photo->columns);
+    __m256i bottom = _mm256_set1_epi32(photo->height - 1), top = _mm256_set1_epi32(1 - photo->rows);
+    __m256i by_x = _mm256_or_si256(_mm256_cmpgt_epi32(x, right), _mm256_cmpgt_epi32(left, x));
+    __m256i by_y = _mm256_or_si256(_mm256_cmpgt_epi32(y, bottom), _mm256_cmpgt_epi32(top, y));
+    return _mm256_movemask_epi8(_mm256_or_si256(by_x, by_y)) == -1;
+}
+
+/* Eight gray pixels of which some lie too near the edges: by the plain path. */
+static __attribute__((noinline, target("avx2"))) __m256i sample_gray_edge(const Photograph *photo, const Places *places) {
+    uint8_t made[32] = {0};
+    sample_block(photo, places, BLOCK, made);
+    return _mm256_loadu_si256((const __m256i *)made);
 }
 
 /* Fold places and phases along an axis where the photograph goes on as its mirror image. Two pixels of that are two of
@@ -202,22 +280,28 @@ INLINE_AVX2 void mirror(__m256i *at, __m256i *phase, int32_t length) {
 
 /* How many bytes so many pixels are apart, of which 32 bits are behind the point; anything where that is too far. */
 static inline uintptr_t apart(const Photograph *photo, uint64_t u, uint64_t v) {
-    return 4 * ((uintptr_t)((int64_t)v >> 32) * photo->width + (uintptr_t)((int64_t)u >> 32));
+    return (uintptr_t)photo->channels * ((uintptr_t)((int64_t)v >> 32) * photo->width + (uintptr_t)((int64_t)u >> 32));
 }
 
 INLINE_AVX2 void fill_avx2_as(
-    const Photograph *photo, const Way *way, int32_t x, int32_t end, int32_t y, uint8_t *to, int columns, int rows
+    const Photograph *photo, const Way *way, int32_t x, int32_t end, int32_t y, uint8_t *to, int columns, int rows,
+    int channels
 ) {
     Places places;
     Offsets offsets;
-    const size_t stride = (size_t)photo->width * 4;
+    const size_t stride = (size_t)photo->width * channels;
     const uint8_t *pixels = photo->pixels;
     const char *across = (const char *)photo->across, *down = (const char *)photo->down;
     const __m256i most_x = _mm256_set1_epi32(photo->width - columns), most_y = _mm256_set1_epi32(photo->height - rows);
     const __m256i width = _mm256_set1_epi32(photo->width);
+    /* Gray taps are read by fours. */
+    const __m256i last = _mm256_set1_epi32((photo->height - rows + 1) * photo->width - 4);
     const __m256i before_x = _mm256_set1_epi32(columns / 2 - 1), before_y = _mm256_set1_epi32(rows / 2 - 1);
     const __m256i half = _mm256_set1_epi16((int16_t)(1 << (photo->shift - 1)));
     const __m128i shift = _mm_cvtsi32_si128(photo->shift);
+    int32_t colour;
+    memcpy(&colour, photo->fill, 4);
+    const __m256i fill = channels == 1 ? _mm256_set1_epi8((char)photo->fill[0]) : _mm256_set1_epi32(colour);
     const int mirrored = photo->border == REFLECT && photo->width > 1 && photo->height > 1;
     const int64_t *m = way->fixed;
     int64_t start_u = m[0] * x + m[1] * y + m[2], start_v = m[3] * x + m[4] * y + m[5];
@@ -230,12 +314,12 @@ INLINE_AVX2 void fill_avx2_as(
     const uintptr_t soon = (uintptr_t)pixels + apart(photo, (uint64_t)m[1] * AHEAD, (uint64_t)m[4] * AHEAD);
     if (y == 0)
         for (int32_t row = 0; row < AHEAD; row++)
-            for (int32_t i = x; i < end; i += 4) {
+            for (int32_t i = x; i < end; i += 16 / channels) {
                 uint64_t at_u = (uint64_t)m[1] * row + (m[0] * i + m[2]), at_v = (uint64_t)m[4] * row + (m[3] * i + m[5]);
                 uintptr_t at = (uintptr_t)pixels + apart(photo, at_u, at_v);
                 for (int line = -1; line < 2; line++) __builtin_prefetch((const void *)(at + line * stride));
             }
-    for (; x < end; x += BLOCK, to += 4 * BLOCK) {
+    for (; x < end; x += BLOCK, to += channels * BLOCK) {
         __m256i at_x, at_y, phase_x, phase_y, found[4], made;
         if (way->affine) {
             split(u, &at_x, &phase_x);
@@ -258,24 +342,39 @@ INLINE_AVX2 void fill_avx2_as(
             __m256i x_within = at_x, y_within = at_y, across_within = phase_x, down_within = phase_y;
             mirror(&x_within, &across_within, photo->width);
             mirror(&y_within, &down_within, photo->height);
-            if (!beyond(x_within, y_within, most_x, most_y)) {
+            if (!beyond(x_within, y_within, most_x, most_y) &&
+                (channels == 4 || !above(_mm256_add_epi32(_mm256_mullo_epi32(y_within, width), x_within), last))) {
                 at_x = x_within, at_y = y_within, phase_x = across_within, phase_y = down_within;
                 outside = 0;
             }
         }
-        __m256i from = _mm256_slli_epi32(_mm256_add_epi32(_mm256_mullo_epi32(at_y, width), at_x), 2);
+        __m256i from = _mm256_add_epi32(_mm256_mullo_epi32(at_y, width), at_x);
+        if (channels == 4) from = _mm256_slli_epi32(from, 2);
+        if (channels == 1 && columns == 2 && !outside) outside = above(from, last);
         _mm256_storeu_si256((__m256i *)offsets.from, from);
-        if (columns > 2 || rows > 2 || outside) {
+        if (channels == 4 && (columns > 2 || rows > 2 || outside)) {
             _mm256_storeu_si256((__m256i *)offsets.across, _mm256_mullo_epi32(phase_x, _mm256_set1_epi32(columns * 8)));
             _mm256_storeu_si256((__m256i *)offsets.down, _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8)));
         }
         for (int i = 0; i < BLOCK; i += 4)
             for (int line = 0; line < 3; line++)
                 __builtin_prefetch((const void *)(soon + offsets.from[i] + (rows / 2 - 1 + line) * stride));
-        if (__builtin_expect(outside, 0)) {
+        if (outside && photo->border == CONSTANT && all_gone(photo, at_x, at_y)) {
+            made = fill;
+        } else if (__builtin_expect(outside, 0)) {
             _mm256_storeu_si256((__m256i *)places.x, at_x);
             _mm256_storeu_si256((__m256i *)places.y, at_y);
-            made = sample_edge(photo, &places, &offsets, outside, half, shift);
+            if (channels == 1) {
+                _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
+                _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
+                made = sample_gray_edge(photo, &places);
+            } else {
+                made = sample_edge(photo, &places, &offsets, outside, half, shift);
+            }
+        } else if (channels == 1) {
+            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(photo, from, phase_x, phase_y)
+                                                    : sample_gray(photo, from, phase_x, phase_y, columns, rows);
+            made = rounded_gray(sum, shift);
         } else if (columns == 2 && rows == 2) {
             made = sample_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y, half, shift);
         } else {
@@ -287,10 +386,12 @@ INLINE_AVX2 void fill_avx2_as(
                 );
             made = rounded(found, half, shift);
         }
-        if (end - x >= BLOCK)
-            _mm256_storeu_si256((__m256i *)to, made);
+        if (end - x < BLOCK)
+            memcpy(to, &made, channels * (size_t)(end - x));
+        else if (channels == 1)
+            _mm_storel_epi64((__m128i *)to, _mm256_castsi256_si128(made));
         else
-            memcpy(to, &made, 4 * (size_t)(end - x));
+            _mm256_storeu_si256((__m256i *)to, made);
     }
 }
 
@@ -298,15 +399,27 @@ INLINE_AVX2 void fill_avx2_as(
 AVX2 static void fill_avx2(const Photograph *photo, const Way *way, int32_t x, int32_t end, int32_t y, uint8_t *to) {
     int columns = photo->columns, rows = photo->rows;
     if (columns == 2 && rows == 2)
-        fill_avx2_as(photo, way, x, end, y, to, 2, 2);
+        fill_avx2_as(photo, way, x, end, y, to, 2, 2, 4);
     else if (columns == 4 && rows == 4)
-        fill_avx2_as(photo, way, x, end, y, to, 4, 4);
+        fill_avx2_as(photo, way, x, end, y, to, 4, 4, 4);
     else if (columns == 4 && rows == 6)
-        fill_avx2_as(photo, way, x, end, y, to, 4, 6);
+        fill_avx2_as(photo, way, x, end, y, to, 4, 6, 4);
     else if (columns == 8 && rows == 4)
-        fill_avx2_as(photo, way, x, end, y, to, 8, 4);
+        fill_avx2_as(photo, way, x, end, y, to, 8, 4, 4);
     else if (columns == 8 && rows == 6)
-        fill_avx2_as(photo, way, x, end, y, to, 8, 6);
+        fill_avx2_as(photo, way, x, end, y, to, 8, 6, 4);
     else
-        fill_avx2_as(photo, way, x, end, y, to, columns, rows);
+        fill_avx2_as(photo, way, x, end, y, to, columns, rows, 4);
+}
+
+AVX2 static void fill_gray_avx2(
+    const Photograph *photo, const Way *way, int32_t x, int32_t end, int32_t y, uint8_t *to
+) {
+    int columns = photo->columns, rows = photo->rows;
+    if (columns == 2 && rows == 2)
+        fill_avx2_as(photo, way, x, end, y, to, 2, 2, 1);
+    else if (columns == 4 && rows == 4)
+        fill_avx2_as(photo, way, x, end, y, to, 4, 4, 1);
+    else
+        fill_avx2_as(photo, way, x, end, y, to, columns, rows, 1);
 }
