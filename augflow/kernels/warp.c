@@ -14,7 +14,7 @@
 #define PHASE_BITS 5
 #define PHASES (1 << PHASE_BITS) /* places of a sample between two pixels */
 #define MOST 8                   /* taps along one axis */
-#define STRIP 64                 /* columns of the output done together: what they read stays in the first cache */
+#define STRIP 256                /* columns of the output done together: what they read stays in a near cache */
 #define BLOCK 8
 #define AHEAD 8 /* rows of the output after which what is fetched now is read */
 

@@ -180,25 +180,37 @@ INLINE_AVX2 __m256i sample_eight(
     return _mm256_packus_epi16(found[0], found[2]);
 }
 
-INLINE_AVX2 __m256i words(const void *from, __m256i at) { return _mm256_i32gather_epi32((const int *)from, at, 1); }
+/* Two gray pixels that lie side by side, and the two below: in turn from above and below, once `BELOW` has ordered them. */
+INLINE_AVX2 int32_t two_by_two(const uint8_t *from, size_t stride) {
+    uint16_t upper, lower;
+    memcpy(&upper, from, 2);
+    memcpy(&lower, from + stride, 2);
+    return (int32_t)(upper | (uint32_t)lower << 16);
+}
 
 /* Eight gray pixels of two by two taps, as `sample_eight`; whole numbers of 32 bits. */
 INLINE_AVX2 __m256i sample_gray_eight(
-    const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y
+    const uint8_t *pixels, const uint32_t *from, size_t stride, __m256i phase_x, __m256i phase_y
 ) {
-    const __m256i whole = _mm256_set1_epi32(PHASES), odd = _mm256_set1_epi32(0xff00);
+    const __m256i whole = _mm256_set1_epi32(PHASES), below = _mm256_setr_epi8(
+        0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15
+    );
     __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
     __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
     across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
     down = _mm256_slli_epi32(_mm256_or_si256(down, _mm256_slli_epi32(down, 16)), 1);
-    __m256i upper = words(photo->pixels, from), lower = words(photo->pixels + photo->width, from);
-    /* The first two of each four bytes, in turn from above and below. */
-    __m256i left = _mm256_or_si256(_mm256_andnot_si256(odd, upper), _mm256_slli_epi32(lower, 8));
-    __m256i right = _mm256_or_si256(_mm256_srli_epi32(_mm256_and_si256(odd, upper), 8), _mm256_and_si256(odd, lower));
-    __m256i both = _mm256_blend_epi16(left, _mm256_slli_epi32(right, 16), 0xaa);
+    __m256i both = _mm256_setr_epi32(
+        two_by_two(pixels + from[0], stride), two_by_two(pixels + from[1], stride),
+        two_by_two(pixels + from[2], stride), two_by_two(pixels + from[3], stride),
+        two_by_two(pixels + from[4], stride), two_by_two(pixels + from[5], stride),
+        two_by_two(pixels + from[6], stride), two_by_two(pixels + from[7], stride)
+    );
+    both = _mm256_shuffle_epi8(both, below);
     __m256i found = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, down), across);
     return _mm256_madd_epi16(found, _mm256_set1_epi16(1));
 }
+
+INLINE_AVX2 __m256i words(const void *from, __m256i at) { return _mm256_i32gather_epi32((const int *)from, at, 1); }
 
 /* Eight gray pixels of any taps, but for those that are two by two; two columns count as four. */
 INLINE_AVX2 __m256i sample_gray(
@@ -372,7 +384,7 @@ INLINE_AVX2 void fill_avx2_as(
                 made = sample_edge(photo, &places, &offsets, outside, half, shift);
             }
         } else if (channels == 1) {
-            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(photo, from, phase_x, phase_y)
+            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y)
                                                     : sample_gray(photo, from, phase_x, phase_y, columns, rows);
             made = rounded_gray(sum, shift);
         } else if (columns == 2 && rows == 2) {
