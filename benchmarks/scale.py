@@ -87,6 +87,8 @@ def steady_rate(sink: Path) -> float:
 
 def simulate(outputs: int, executor: str, batch_size: int | None, folder: Path | None) -> None:
     """Run `outputs` tasks without pixels in a process of their own and print what each part took."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as root:
         command = [sys.executable, __file__, "stub", "--one", root, "--executor", executor, "--outputs", str(outputs)]
         command += ["--batch-size", str(batch_size)] if batch_size else []
