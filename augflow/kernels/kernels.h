@@ -12,7 +12,7 @@
 #define KERNEL __attribute__((visibility("default")))
 #endif
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(PLAIN) /* which a test defines */
 #define HAS_AVX2
 #include <cpuid.h>
 

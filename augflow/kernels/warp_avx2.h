@@ -255,11 +255,6 @@ INLINE_AVX2 int beyond(__m256i x, __m256i y, __m256i most_x, __m256i most_y) {
     return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(out, _mm256_or_si256(x, y))));
 }
 
-/* Which of eight numbers are above others, a bit each. */
-INLINE_AVX2 int above(__m256i numbers, __m256i most) {
-    return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(numbers, most)));
-}
-
 /* Whether nothing that eight samples read lies within the photograph. */
 INLINE_AVX2 int all_gone(const Photograph *photo, __m256i x, __m256i y) {
     __m256i right = _mm256_set1_epi32(photo->width - 1), left = _mm256_set1_epi32(1 - photo->columns);
@@ -306,7 +301,7 @@ INLINE_AVX2 void fill_avx2_as(
     const char *across = (const char *)photo->across, *down = (const char *)photo->down;
     const __m256i most_x = _mm256_set1_epi32(photo->width - columns), most_y = _mm256_set1_epi32(photo->height - rows);
     const __m256i width = _mm256_set1_epi32(photo->width);
-    /* Gray taps are read by fours. */
+    /* Gray taps are read by fours, where they are not two by two. */
     const __m256i last = _mm256_set1_epi32((photo->height - rows + 1) * photo->width - 4);
     const __m256i before_x = _mm256_set1_epi32(columns / 2 - 1), before_y = _mm256_set1_epi32(rows / 2 - 1);
     const __m256i half = _mm256_set1_epi16((int16_t)(1 << (photo->shift - 1)));
@@ -354,15 +349,15 @@ INLINE_AVX2 void fill_avx2_as(
             __m256i x_within = at_x, y_within = at_y, across_within = phase_x, down_within = phase_y;
             mirror(&x_within, &across_within, photo->width);
             mirror(&y_within, &down_within, photo->height);
-            if (!beyond(x_within, y_within, most_x, most_y) &&
-                (channels == 4 || !above(_mm256_add_epi32(_mm256_mullo_epi32(y_within, width), x_within), last))) {
+            if (!beyond(x_within, y_within, most_x, most_y)) {
                 at_x = x_within, at_y = y_within, phase_x = across_within, phase_y = down_within;
                 outside = 0;
             }
         }
         __m256i from = _mm256_add_epi32(_mm256_mullo_epi32(at_y, width), at_x);
         if (channels == 4) from = _mm256_slli_epi32(from, 2);
-        if (channels == 1 && columns == 2 && !outside) outside = above(from, last);
+        if (channels == 1 && columns == 2 && rows > 2 && !outside)
+            outside = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(from, last)));
         _mm256_storeu_si256((__m256i *)offsets.from, from);
         if (channels == 4 && (columns > 2 || rows > 2 || outside)) {
             _mm256_storeu_si256((__m256i *)offsets.across, _mm256_mullo_epi32(phase_x, _mm256_set1_epi32(columns * 8)));

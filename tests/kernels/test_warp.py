@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from augflow.kernels import warp as module
+from augflow.kernels.build import compile_kernels, system_compiler
 from augflow.kernels.warp import warp
 from augflow.transform import Border, Pixels, Size
 
@@ -207,6 +213,85 @@ def test_every_byte_follows_the_rules(
         np.testing.assert_array_equal(warp(pixels, *case), sampled(pixels, case))
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The plain path, which processors without AVX2 take."""
+    compiler = system_compiler()
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    library = tmp_path_factory.mktemp("plain") / "plain.so"
+    compile_kernels([*compiler, "-DPLAIN"], library)
+    function = ctypes.CDLL(str(library)).warp
+    function.argtypes, function.restype = module._warp.argtypes, None
+    return function
+
+
+@pytest.mark.parametrize("taps", TAPS)
+@given(data=st.data(), height=few, width=few, seed=st.integers(0, 1 << 20))
+@settings(max_examples=25, deadline=None)
+def test_the_plain_path_follows_the_rules_too(
+    plain: Any, taps: tuple[int, int], data: st.DataObject, height: int, width: int, seed: int
+) -> None:
+    case = data.draw(cases(taps))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_warp", plain)
+        for shape in ((height, width), (height, width, 4)):
+            pixels = random_pixels(*shape, seed=seed)
+            np.testing.assert_array_equal(warp(pixels, *case), sampled(pixels, case))
+
+
+@pytest.mark.parametrize("taps", [(2, 2), (2, 4), (4, 4), (8, 6)])
+@pytest.mark.parametrize("turn", [(1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 1.0, 0.0), (0.0, 0.9, -0.9, 0.0)])
+def test_a_constant_border_begins_where_the_last_tap_leaves_the_photograph(
+    turn: tuple[float, float, float, float], taps: tuple[int, int]
+) -> None:
+    """Turned by a quarter, whole rows of the output leave it at once."""
+    a, b, d, e = turn
+    for shape in ((9, 11), (9, 11, 4)):
+        pixels = random_pixels(*shape)
+        for quarter in range(-60, 60):
+            case = Case(
+                [[a, b, quarter / 4], [d, e, quarter / 4], [0, 0, 1]],
+                Size(5, 16), (1.5, 0.1, 0.1, 1.5), taps, "constant", b"\x40\x80\xc0\xff",
+            )  # fmt: skip
+            np.testing.assert_array_equal(warp(pixels, *case), sampled(pixels, case))
+
+
+GUARDED = """
+import ctypes, mmap, sys
+import numpy as np
+from tests.kernels.test_warp import BORDERS, TAPS, Case, turned, warp
+from augflow.transform import Size
+
+def between(count, at_the_end):
+    \"\"\"So many bytes, and beside them a page that cannot be read.\"\"\"
+    page, pages = mmap.PAGESIZE, -(-count // mmap.PAGESIZE)
+    room = mmap.mmap(-1, (pages + 2) * page)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(room))
+    for guard in (begin, begin + (pages + 1) * page):
+        assert not ctypes.CDLL(None).mprotect(ctypes.c_void_p(guard), page, 0)
+    return np.frombuffer(room, np.uint8, count, (pages + 1) * page - count if at_the_end else page)
+
+rng = np.random.default_rng(0)
+for height, width in ((1, 1), (1, 9), (9, 1), (2, 3), (3, 5), (5, 4), (8, 8), (40, 33)):
+    for shape in ((height, width), (height, width, 4)):
+        for at_the_end in (True, False):
+            pixels = between(int(np.prod(shape)), at_the_end).reshape(shape)
+            for taps in TAPS:
+                for border in BORDERS:
+                    for angle in (0, 0.3, np.pi / 2, np.pi, 4.0):
+                        matrix = turned(angle, rng.uniform(0.1, 1.5), rng.choice([0, 0.002]), Size(height, width))
+                        warp(pixels, *Case(matrix, Size(24, 24), (1.0, 0.2, 0.2, 1.0), taps, border, bytes(4)))
+print("sound")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are guarded as Linux does")
+def test_nothing_is_read_beyond_the_pixels(checkout: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", GUARDED], cwd=checkout, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "sound\n"), done.stderr
+
+
 @pytest.mark.parametrize("taps", [(2, 2), (4, 4)])
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("width", range(1, 10))
@@ -227,7 +312,7 @@ def turned(angle: float, step: float, tilt: float, size: Size) -> Rows:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_four_equal_channels_are_sampled_as_one(seed: int) -> None:
-    """Four channels go by way of vectors where the processor has them, one goes the plain way."""
+    """They go by vectors of their own, where the processor has them."""
     rng = np.random.default_rng(seed)
     size = Size(*rng.integers(40, 400, 2).tolist())
     gray = random_pixels(*rng.integers(1, 300, 2), seed=seed)
