@@ -1,56 +1,8 @@
 /* The vector path of warp.c: the plain one, eight pixels at a time; the same bytes. */
 
-#include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2")))
-#define INLINE_AVX2 static inline __attribute__((always_inline, target("avx2")))
-
-INLINE_AVX2 __m256i two(const void *one, const void *other) {
-    return _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)one)), _mm_loadu_si128((const __m128i *)other), 1
-    );
-}
-
-/* Two pixels of four channels, one in each half of the registers, which hold each twice. */
-INLINE_AVX2 __m256i sample_two(
-    const uint8_t *one, const uint8_t *other, size_t stride, const char *across_one, const char *across_other,
-    const char *down_one, const char *down_other, int columns, int rows
-) {
-    __m256i sum = _mm256_setzero_si256();
-    for (int column = 0; column < columns; column += 4) {
-        __m256i left = sum, right = sum;
-        for (int row = 0; row < rows; row += 2) {
-            const uint8_t *p = one + row * stride + 4 * column, *q = other + row * stride + 4 * column;
-            __m256i weights = two(down_one + 8 * row, down_other + 8 * row), low, high;
-            if (columns == 2) {
-                __m128i both_one = _mm_unpacklo_epi8(
-                    _mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)(p + stride))
-                );
-                __m128i both_other = _mm_unpacklo_epi8(
-                    _mm_loadl_epi64((const __m128i *)q), _mm_loadl_epi64((const __m128i *)(q + stride))
-                );
-                low = _mm256_inserti128_si256(_mm256_castsi128_si256(both_one), both_other, 1);
-                high = low;
-            } else {
-                __m256i upper = two(p, q), lower = two(p + stride, q + stride);
-                low = _mm256_unpacklo_epi8(upper, lower);
-                high = _mm256_unpackhi_epi8(upper, lower);
-            }
-            low = _mm256_maddubs_epi16(low, weights);
-            left = row ? _mm256_add_epi16(left, low) : low;
-            if (columns == 2) continue;
-            high = _mm256_maddubs_epi16(high, weights);
-            right = row ? _mm256_add_epi16(right, high) : high;
-        }
-        left = _mm256_mulhrs_epi16(left, two(across_one + 8 * column, across_other + 8 * column));
-        sum = column ? _mm256_add_epi16(sum, left) : left;
-        if (columns > 2) {
-            right = _mm256_mulhrs_epi16(right, two(across_one + 8 * column + 16, across_other + 8 * column + 16));
-            sum = _mm256_add_epi16(sum, right);
-        }
-    }
-    return _mm256_add_epi16(sum, _mm256_shuffle_epi32(sum, 0x4e));
-}
+#include "warp_borders.h"
+#include "warp_colour.h"
+#include "warp_gray.h"
 
 #define PICK(low, high, which)                                                                                       \
     _mm256_permute4x64_epi64(                                                                                        \
@@ -61,228 +13,6 @@ INLINE_AVX2 __m256i sample_two(
 INLINE_AVX2 void split(__m256i eight[2], __m256i *whole, __m256i *phase) {
     *whole = PICK(eight[0], eight[1], 0xdd);
     *phase = _mm256_srli_epi32(PICK(eight[0], eight[1], 0x88), 32 - PHASE_BITS);
-}
-
-/* Where each of some pixels finds its first tap and its weights, in bytes. */
-typedef struct {
-    int32_t from[BLOCK], across[BLOCK], down[BLOCK];
-} Offsets;
-
-/* Round eight pixels, in turn from four registers that each hold two of them twice. */
-INLINE_AVX2 __m256i rounded(const __m256i found[4], __m256i half, __m128i shift) {
-    __m256i four[2];
-    for (int i = 0; i < 2; i++) {
-        four[i] = _mm256_blend_epi32(found[2 * i], found[2 * i + 1], 0xcc);
-        four[i] = _mm256_sra_epi16(_mm256_add_epi16(four[i], half), shift);
-    }
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(four[0], four[1]), order);
-}
-
-/* `gather` for four columns of four bytes that lie side by side, if backwards. */
-INLINE_AVX2 void gather_four(const Photograph *photo, int32_t x, int32_t y, uint8_t *into) {
-    int32_t first = folded(x, photo->width, photo->border), last = folded(x + 3, photo->width, photo->border);
-    int backwards = photo->border == REFLECT && first - last == 3; /* six that wrap around differ as much */
-    if (photo->border == CONSTANT || (last - first != 3 && !backwards)) {
-        gather(photo, x, y, into);
-        return;
-    }
-    const __m128i mirrored = _mm_setr_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-    const uint8_t *source = photo->pixels + 4 * (size_t)(first < last ? first : last);
-    for (int row = 0; row < photo->rows; row++, into += 16) {
-        size_t line = (size_t)folded(y + row, photo->height, photo->border);
-        __m128i pixels = _mm_loadu_si128((const __m128i *)(source + line * photo->width * 4));
-        if (backwards) pixels = _mm_shuffle_epi8(pixels, mirrored);
-        _mm_storeu_si128((__m128i *)into, pixels);
-    }
-}
-
-/* Eight pixels of which some lie too near the edges to be sampled where they are. */
-INLINE_AVX2 __m256i sample_edge_as(
-    const Photograph *photo, const Places *places, const Offsets *offsets, int outside, __m256i half, __m128i shift,
-    int columns, int rows
-) {
-    uint8_t gathered[BLOCK][MOST * MOST * 4];
-    size_t stride = (size_t)photo->width * 4, narrow = (size_t)columns * 4;
-    const char *across = (const char *)photo->across, *down = (const char *)photo->down;
-    const uint8_t *from[BLOCK];
-    __m256i found[4];
-    for (int i = 0; i < BLOCK; i++) {
-        int whole = !(outside >> i & 1);
-        from[i] = whole ? photo->pixels + offsets->from[i] : gathered[i];
-        if (!(outside >> (i & ~1) & 3)) continue;
-        if (whole)
-            for (int row = 0; row < rows; row++) memcpy(gathered[i] + row * narrow, from[i] + row * stride, narrow);
-        else if (columns == 4)
-            gather_four(photo, places->x[i], places->y[i], gathered[i]);
-        else
-            gather(photo, places->x[i], places->y[i], gathered[i]);
-        from[i] = gathered[i];
-    }
-    for (int i = 0; i < BLOCK; i += 2)
-        found[i / 2] = sample_two(
-            from[i], from[i + 1], outside >> i & 3 ? narrow : stride, across + offsets->across[i],
-            across + offsets->across[i + 1], down + offsets->down[i], down + offsets->down[i + 1], columns, rows
-        );
-    return rounded(found, half, shift);
-}
-
-static __attribute__((noinline, target("avx2"))) __m256i sample_edge(
-    const Photograph *photo, const Places *places, const Offsets *offsets, int outside, __m256i half, __m128i shift
-) {
-    if (photo->columns == 4 && photo->rows == 4)
-        return sample_edge_as(photo, places, offsets, outside, half, shift, 4, 4);
-    return sample_edge_as(photo, places, offsets, outside, half, shift, photo->columns, photo->rows);
-}
-
-#define FOUR_TIMES(a, b, c, d) a, b, a, b, a, b, a, b, c, d, c, d, c, d, c, d
-#define SPREAD(a, b, c, d) {FOUR_TIMES(a, b, c, d), FOUR_TIMES(a, b, c, d)}
-/* Of each of four numbers of 32 bits in a half of a register: its first two bytes eight times over, */
-static const uint8_t FIRST[4][32] = {
-    SPREAD(0, 1, 0, 1), SPREAD(4, 5, 4, 5), SPREAD(8, 9, 8, 9), SPREAD(12, 13, 12, 13)
-};
-/* and both its numbers of 16 bits four times each. */
-static const uint8_t BOTH[4][32] = {
-    SPREAD(0, 1, 2, 3), SPREAD(4, 5, 6, 7), SPREAD(8, 9, 10, 11), SPREAD(12, 13, 14, 15)
-};
-
-/* Eight pixels of two by two taps, whose weights are the phases themselves; a phase may be that of the next pixel. */
-INLINE_AVX2 __m256i sample_eight(
-    const uint8_t *pixels, const uint32_t *from, size_t stride, __m256i phase_x, __m256i phase_y, __m256i half,
-    __m128i shift
-) {
-    const __m256i whole = _mm256_set1_epi32(PHASES);
-    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
-    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
-    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
-    down = _mm256_slli_epi32(down, 1);
-    __m256i found[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        const uint8_t *p = pixels + from[i], *q = pixels + from[i + 4];
-        __m128i one = _mm_unpacklo_epi8(
-            _mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)(p + stride))
-        );
-        __m128i other = _mm_unpacklo_epi8(
-            _mm_loadl_epi64((const __m128i *)q), _mm_loadl_epi64((const __m128i *)(q + stride))
-        );
-        __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(one), other, 1);
-        __m256i weights_y = _mm256_shuffle_epi8(down, _mm256_loadu_si256((const __m256i *)FIRST[i]));
-        __m256i weights_x = _mm256_shuffle_epi8(across, _mm256_loadu_si256((const __m256i *)BOTH[i]));
-        found[i] = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, weights_y), weights_x);
-    }
-    for (int i = 0; i < 4; i += 2) {
-        __m256i sum = _mm256_add_epi16(
-            _mm256_unpacklo_epi64(found[i], found[i + 1]), _mm256_unpackhi_epi64(found[i], found[i + 1])
-        );
-        found[i] = _mm256_sra_epi16(_mm256_add_epi16(sum, half), shift);
-    }
-    return _mm256_packus_epi16(found[0], found[2]);
-}
-
-/* Two gray pixels that lie side by side, and the two below: in turn from above and below, once `BELOW` has ordered them. */
-INLINE_AVX2 int32_t two_by_two(const uint8_t *from, size_t stride) {
-    uint16_t upper, lower;
-    memcpy(&upper, from, 2);
-    memcpy(&lower, from + stride, 2);
-    return (int32_t)(upper | (uint32_t)lower << 16);
-}
-
-/* Eight gray pixels of two by two taps, as `sample_eight`; whole numbers of 32 bits. */
-INLINE_AVX2 __m256i sample_gray_eight(
-    const uint8_t *pixels, const uint32_t *from, size_t stride, __m256i phase_x, __m256i phase_y
-) {
-    const __m256i whole = _mm256_set1_epi32(PHASES), below = _mm256_setr_epi8(
-        0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15
-    );
-    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
-    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
-    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
-    down = _mm256_slli_epi32(_mm256_or_si256(down, _mm256_slli_epi32(down, 16)), 1);
-    __m256i both = _mm256_setr_epi32(
-        two_by_two(pixels + from[0], stride), two_by_two(pixels + from[1], stride),
-        two_by_two(pixels + from[2], stride), two_by_two(pixels + from[3], stride),
-        two_by_two(pixels + from[4], stride), two_by_two(pixels + from[5], stride),
-        two_by_two(pixels + from[6], stride), two_by_two(pixels + from[7], stride)
-    );
-    both = _mm256_shuffle_epi8(both, below);
-    __m256i found = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, down), across);
-    return _mm256_madd_epi16(found, _mm256_set1_epi16(1));
-}
-
-INLINE_AVX2 __m256i words(const void *from, __m256i at) { return _mm256_i32gather_epi32((const int *)from, at, 1); }
-
-/* Eight gray pixels of any taps, but for those that are two by two; two columns count as four. */
-INLINE_AVX2 __m256i sample_gray(
-    const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y, int columns, int rows
-) {
-    const int groups = (columns + 3) / 4;
-    __m256i sum = _mm256_setzero_si256();
-    __m256i rows_of = _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8));
-    /* Interleaved below, the first and third two pixels lie in one register, the second and fourth in another. */
-    __m256i columns_of = _mm256_permute4x64_epi64(_mm256_mullo_epi32(phase_x, _mm256_set1_epi32(groups)), 0xd8);
-    for (int group = 0; group < groups; group++) {
-        const uint8_t *pixels = photo->pixels + 4 * group;
-        const long long *narrow = (const long long *)(photo->narrow + group);
-        __m256i low = sum, high = sum;
-        for (int row = 0; row < rows; row += 2, pixels += 2 * (size_t)photo->width) {
-            __m256i upper = words(pixels, from), lower = words(pixels + photo->width, from);
-            __m256i weights = words((const uint8_t *)photo->down + 8 * row, rows_of);
-            __m256i l = _mm256_maddubs_epi16(_mm256_unpacklo_epi8(upper, lower), _mm256_unpacklo_epi32(weights, weights));
-            __m256i h = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(upper, lower), _mm256_unpackhi_epi32(weights, weights));
-            low = row ? _mm256_add_epi16(low, l) : l;
-            high = row ? _mm256_add_epi16(high, h) : h;
-        }
-        low = _mm256_mulhrs_epi16(low, _mm256_i32gather_epi64(narrow, _mm256_castsi256_si128(columns_of), 8));
-        high = _mm256_mulhrs_epi16(high, _mm256_i32gather_epi64(narrow, _mm256_extracti128_si256(columns_of, 1), 8));
-        __m256i pairs = _mm256_madd_epi16(_mm256_hadd_epi16(low, high), _mm256_set1_epi16(1));
-        sum = group ? _mm256_add_epi32(sum, pairs) : pairs;
-    }
-    return sum;
-}
-
-/* Round eight whole numbers of 32 bits, into the first eight bytes. */
-INLINE_AVX2 __m256i rounded_gray(__m256i sum, __m128i shift) {
-    __m256i half = _mm256_srl_epi32(_mm256_sll_epi32(_mm256_set1_epi32(1), shift), _mm_cvtsi32_si128(1));
-    sum = _mm256_sra_epi32(_mm256_add_epi32(sum, half), shift);
-    sum = _mm256_packus_epi16(_mm256_packs_epi32(sum, sum), _mm256_setzero_si256());
-    return _mm256_permutevar8x32_epi32(sum, _mm256_setr_epi32(0, 4, 2, 2, 2, 2, 2, 2));
-}
-
-/* Which of eight samples read beyond the photograph, a bit each; `most` are the last places that do not. */
-INLINE_AVX2 int beyond(__m256i x, __m256i y, __m256i most_x, __m256i most_y) {
-    __m256i out = _mm256_or_si256(_mm256_cmpgt_epi32(x, most_x), _mm256_cmpgt_epi32(y, most_y));
-    return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(out, _mm256_or_si256(x, y))));
-}
-
-/* Whether nothing that eight samples read lies within the photograph. */
-INLINE_AVX2 int all_gone(const Photograph *photo, __m256i x, __m256i y) {
-    __m256i right = _mm256_set1_epi32(photo->width - 1), left = _mm256_set1_epi32(1 - photo->columns);
-    __m256i bottom = _mm256_set1_epi32(photo->height - 1), top = _mm256_set1_epi32(1 - photo->rows);
-    __m256i by_x = _mm256_or_si256(_mm256_cmpgt_epi32(x, right), _mm256_cmpgt_epi32(left, x));
-    __m256i by_y = _mm256_or_si256(_mm256_cmpgt_epi32(y, bottom), _mm256_cmpgt_epi32(top, y));
-    return _mm256_movemask_epi8(_mm256_or_si256(by_x, by_y)) == -1;
-}
-
-/* Eight gray pixels of which some lie too near the edges: by the plain path. */
-static __attribute__((noinline, target("avx2"))) __m256i sample_gray_edge(const Photograph *photo, const Places *places) {
-    uint8_t made[32] = {0};
-    sample_block(photo, places, BLOCK, made);
-    return _mm256_loadu_si256((const __m256i *)made);
-}
-
-/* Fold places and phases along an axis where the photograph goes on as its mirror image. Two pixels of that are two of
-   the photograph, the other way about; nothing is rounded otherwise. What is a period away stays outside. */
-INLINE_AVX2 void mirror(__m256i *at, __m256i *phase, int32_t length) {
-    const __m256i most = _mm256_set1_epi32(1 << 25), last = _mm256_set1_epi32(length - 1);
-    __m256i place = _mm256_max_epi32(_mm256_min_epi32(*at, most), _mm256_sub_epi32(_mm256_setzero_si256(), most));
-    place = _mm256_abs_epi32(_mm256_or_si256(_mm256_slli_epi32(place, PHASE_BITS), *phase));
-    place = _mm256_min_epi32(place, _mm256_sub_epi32(_mm256_slli_epi32(last, PHASE_BITS + 1), place));
-    *at = _mm256_srai_epi32(place, PHASE_BITS);
-    __m256i ends = _mm256_cmpeq_epi32(*at, last); /* it is the second pixel of a pair */
-    *at = _mm256_add_epi32(*at, ends);
-    *phase = _mm256_and_si256(place, _mm256_set1_epi32(PHASES - 1));
-    *phase = _mm256_add_epi32(*phase, _mm256_and_si256(ends, _mm256_set1_epi32(PHASES)));
 }
 
 /* How many bytes so many pixels are apart, of which 32 bits are behind the point; anything where that is too far. */
@@ -309,6 +39,8 @@ INLINE_AVX2 void fill_avx2_as(
     int32_t colour;
     memcpy(&colour, photo->fill, 4);
     const __m256i fill = channels == 1 ? _mm256_set1_epi8((char)photo->fill[0]) : _mm256_set1_epi32(colour);
+    const __m256i end_of_all = _mm256_set1_epi32(photo->width * photo->height - 4);
+    const int apart_too = (photo->border == NEAREST || photo->border == WRAP) && photo->width * photo->height > 3;
     const int mirrored = photo->border == REFLECT && photo->width > 1 && photo->height > 1;
     const int64_t *m = way->fixed;
     int64_t start_u = m[0] * x + m[1] * y + m[2], start_v = m[3] * x + m[4] * y + m[5];
@@ -322,7 +54,8 @@ INLINE_AVX2 void fill_avx2_as(
     if (y == 0)
         for (int32_t row = 0; row < AHEAD; row++)
             for (int32_t i = x; i < end; i += 16 / channels) {
-                uint64_t at_u = (uint64_t)m[1] * row + (m[0] * i + m[2]), at_v = (uint64_t)m[4] * row + (m[3] * i + m[5]);
+                uint64_t at_u = (uint64_t)m[1] * row + (m[0] * i + m[2]);
+                uint64_t at_v = (uint64_t)m[4] * row + (m[3] * i + m[5]);
                 uintptr_t at = (uintptr_t)pixels + apart(photo, at_u, at_v);
                 for (int line = -1; line < 2; line++) __builtin_prefetch((const void *)(at + line * stride));
             }
@@ -354,7 +87,7 @@ INLINE_AVX2 void fill_avx2_as(
                 outside = 0;
             }
         }
-        __m256i from = _mm256_add_epi32(_mm256_mullo_epi32(at_y, width), at_x);
+        __m256i from = offsets_of(at_x, at_y, width);
         if (channels == 4) from = _mm256_slli_epi32(from, 2);
         if (channels == 1 && columns == 2 && rows > 2 && !outside)
             outside = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(from, last)));
@@ -366,8 +99,15 @@ INLINE_AVX2 void fill_avx2_as(
         for (int i = 0; i < BLOCK; i += 4)
             for (int line = 0; line < 3; line++)
                 __builtin_prefetch((const void *)(soon + offsets.from[i] + (rows / 2 - 1 + line) * stride));
+        Pair pair_x, pair_y;
         if (outside && photo->border == CONSTANT && all_gone(photo, at_x, at_y)) {
             made = fill;
+        } else if (columns == 2 && rows == 2 && outside && apart_too &&
+                   find_pair(at_x, photo->width, photo->border, &pair_x) &&
+                   find_pair(at_y, photo->height, photo->border, &pair_y)) {
+            made = channels == 4
+                ? sample_eight_apart(pixels, pair_x, pair_y, width, phase_x, phase_y, half, shift)
+                : rounded_gray(sample_gray_apart(pixels, pair_x, pair_y, width, end_of_all, phase_x, phase_y), shift);
         } else if (__builtin_expect(outside, 0)) {
             _mm256_storeu_si256((__m256i *)places.x, at_x);
             _mm256_storeu_si256((__m256i *)places.y, at_y);
@@ -379,7 +119,8 @@ INLINE_AVX2 void fill_avx2_as(
                 made = sample_edge(photo, &places, &offsets, outside, half, shift);
             }
         } else if (channels == 1) {
-            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y)
+            const uint32_t *each = (const uint32_t *)offsets.from;
+            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(pixels, each, stride, phase_x, phase_y)
                                                     : sample_gray(photo, from, phase_x, phase_y, columns, rows);
             made = rounded_gray(sum, shift);
         } else if (columns == 2 && rows == 2) {

@@ -1,0 +1,99 @@
+/* Eight samples of gray pixels. */
+
+/* Weigh eight gray pixels of two by two taps, as `weigh_eight`; whole numbers of 32 bits. */
+INLINE_AVX2 __m256i weigh_gray(__m256i both, __m256i phase_x, __m256i phase_y) {
+    const __m256i whole = _mm256_set1_epi32(PHASES);
+    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
+    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
+    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
+    down = _mm256_slli_epi32(_mm256_or_si256(down, _mm256_slli_epi32(down, 16)), 1);
+    __m256i found = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, down), across);
+    return _mm256_madd_epi16(found, _mm256_set1_epi16(1));
+}
+
+/* Two gray pixels that lie side by side, and the two below. */
+INLINE_AVX2 int32_t two_by_two(const uint8_t *from, size_t stride) {
+    uint16_t above, below;
+    memcpy(&above, from, 2);
+    memcpy(&below, from + stride, 2);
+    return (int32_t)(above | (uint32_t)below << 16);
+}
+
+INLINE_AVX2 __m256i sample_gray_eight(
+    const uint8_t *pixels, const uint32_t *from, size_t stride, __m256i phase_x, __m256i phase_y
+) {
+    const __m256i in_turn = _mm256_setr_epi8(
+        0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15
+    );
+    __m256i both = _mm256_setr_epi32(
+        two_by_two(pixels + from[0], stride), two_by_two(pixels + from[1], stride),
+        two_by_two(pixels + from[2], stride), two_by_two(pixels + from[3], stride),
+        two_by_two(pixels + from[4], stride), two_by_two(pixels + from[5], stride),
+        two_by_two(pixels + from[6], stride), two_by_two(pixels + from[7], stride)
+    );
+    return weigh_gray(_mm256_shuffle_epi8(both, in_turn), phase_x, phase_y);
+}
+
+/* Single bytes, each read with three others, `last` at the farthest. */
+INLINE_AVX2 __m256i bytes(const uint8_t *pixels, __m256i at, __m256i last) {
+    __m256i from = _mm256_min_epi32(at, last);
+    __m256i found = _mm256_srlv_epi32(words(pixels, from), _mm256_slli_epi32(_mm256_sub_epi32(at, from), 3));
+    return _mm256_and_si256(found, _mm256_set1_epi32(255));
+}
+
+INLINE_AVX2 __m256i sample_gray_apart(
+    const uint8_t *pixels, Pair x, Pair y, __m256i width, __m256i last, __m256i phase_x, __m256i phase_y
+) {
+    __m256i both = bytes(pixels, offsets_of(x.first, y.first, width), last);
+    both = _mm256_or_si256(both, _mm256_slli_epi32(bytes(pixels, offsets_of(x.first, y.second, width), last), 8));
+    both = _mm256_or_si256(both, _mm256_slli_epi32(bytes(pixels, offsets_of(x.second, y.first, width), last), 16));
+    both = _mm256_or_si256(both, _mm256_slli_epi32(bytes(pixels, offsets_of(x.second, y.second, width), last), 24));
+    return weigh_gray(both, phase_x, phase_y);
+}
+
+/* Eight gray pixels of any taps, but for those that are two by two; two columns count as four. */
+INLINE_AVX2 __m256i sample_gray(
+    const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y, int columns, int rows
+) {
+    const int groups = (columns + 3) / 4;
+    __m256i sum = _mm256_setzero_si256();
+    __m256i rows_of = _mm256_mullo_epi32(phase_y, _mm256_set1_epi32(rows * 8));
+    /* Interleaved below, the first and third two pixels lie in one register, the second and fourth in another. */
+    __m256i columns_of = _mm256_permute4x64_epi64(_mm256_mullo_epi32(phase_x, _mm256_set1_epi32(groups)), 0xd8);
+    for (int group = 0; group < groups; group++) {
+        const uint8_t *pixels = photo->pixels + 4 * group;
+        const long long *narrow = (const long long *)(photo->narrow + group);
+        __m256i low = sum, high = sum;
+        for (int row = 0; row < rows; row += 2, pixels += 2 * (size_t)photo->width) {
+            __m256i upper = words(pixels, from), lower = words(pixels + photo->width, from);
+            __m256i weights = words((const uint8_t *)photo->down + 8 * row, rows_of);
+            __m256i l = _mm256_unpacklo_epi8(upper, lower), h = _mm256_unpackhi_epi8(upper, lower);
+            l = _mm256_maddubs_epi16(l, _mm256_unpacklo_epi32(weights, weights));
+            h = _mm256_maddubs_epi16(h, _mm256_unpackhi_epi32(weights, weights));
+            low = row ? _mm256_add_epi16(low, l) : l;
+            high = row ? _mm256_add_epi16(high, h) : h;
+        }
+        low = _mm256_mulhrs_epi16(low, _mm256_i32gather_epi64(narrow, _mm256_castsi256_si128(columns_of), 8));
+        high = _mm256_mulhrs_epi16(high, _mm256_i32gather_epi64(narrow, _mm256_extracti128_si256(columns_of, 1), 8));
+        __m256i pairs = _mm256_madd_epi16(_mm256_hadd_epi16(low, high), _mm256_set1_epi16(1));
+        sum = group ? _mm256_add_epi32(sum, pairs) : pairs;
+    }
+    return sum;
+}
+
+/* Round eight whole numbers of 32 bits, into the first eight bytes. */
+INLINE_AVX2 __m256i rounded_gray(__m256i sum, __m128i shift) {
+    __m256i half = _mm256_srl_epi32(_mm256_sll_epi32(_mm256_set1_epi32(1), shift), _mm_cvtsi32_si128(1));
+    sum = _mm256_sra_epi32(_mm256_add_epi32(sum, half), shift);
+    sum = _mm256_packus_epi16(_mm256_packs_epi32(sum, sum), _mm256_setzero_si256());
+    return _mm256_permutevar8x32_epi32(sum, _mm256_setr_epi32(0, 4, 2, 2, 2, 2, 2, 2));
+}
+
+/* Eight gray pixels of which some lie too near the edges: by the plain path. */
+static __attribute__((noinline, target("avx2"))) __m256i sample_gray_edge(
+    const Photograph *photo, const Places *places
+) {
+    uint8_t made[32] = {0};
+    sample_block(photo, places, BLOCK, made);
+    return _mm256_loadu_si256((const __m256i *)made);
+}
