@@ -28,7 +28,9 @@ typedef struct {
     int32_t shift;                       /* bits that weights leave below a level */
     int16_t across[PHASES * MOST / 2][8];  /* for a phase and two columns four times each weight */
     int8_t down[PHASES * MOST / 2][16];    /* for a phase and two rows eight times both weights */
-    int16_t narrow[PHASES * MOST / 4][4];  /* for a phase and four columns each weight once, where pixels are gray */
+    /* Where pixels are gray: */
+    int16_t narrow[PHASES * MOST / 4][4];  /* for a phase and four columns each weight once, */
+    int8_t four[PHASES][16];               /* and for a phase of four rows both weights of two four times, twice */
 } Photograph;
 
 /* Where the first tap of each of some pixels lies, and its phase. */
@@ -90,6 +92,8 @@ static void fit(Photograph *photo, const double *edges, int taps_x, int taps_y) 
         weigh(shares, taps_y, 2 << photo->shift, weights);
         for (int i = 0; i < taps_y * 8; i++)
             photo->down[phase * taps_y / 2 + i / 16][i % 16] = (int8_t)weights[i / 16 * 2 + i % 2];
+        for (int i = 0; i < 16 && photo->channels == 1; i++)
+            photo->four[phase][i] = (int8_t)weights[i / 8 * 2 + i % 2];
     }
 }
 

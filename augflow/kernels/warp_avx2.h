@@ -114,14 +114,23 @@ INLINE_AVX2 void fill_avx2_as(
             if (channels == 1) {
                 _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
                 _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
-                made = sample_gray_edge(photo, &places);
+                made = columns == 4 && rows == 4 ? rounded_gray(sample_gray_fours_edge(photo, &places), shift)
+                                                 : sample_gray_edge(photo, &places);
             } else {
                 made = sample_edge(photo, &places, &offsets, outside, half, shift);
             }
         } else if (channels == 1) {
             const uint32_t *each = (const uint32_t *)offsets.from;
-            __m256i sum = columns == 2 && rows == 2 ? sample_gray_eight(pixels, each, stride, phase_x, phase_y)
-                                                    : sample_gray(photo, from, phase_x, phase_y, columns, rows);
+            __m256i sum;
+            if (columns == 2 && rows == 2) {
+                sum = sample_gray_eight(pixels, each, stride, phase_x, phase_y);
+            } else if (columns == 4 && rows == 4) {
+                _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
+                _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
+                sum = sample_gray_fours(photo, each, places.phase_x, places.phase_y);
+            } else {
+                sum = sample_gray(photo, from, phase_x, phase_y, columns, rows);
+            }
             made = rounded_gray(sum, shift);
         } else if (columns == 2 && rows == 2) {
             made = sample_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y, half, shift);

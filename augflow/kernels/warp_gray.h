@@ -51,7 +51,65 @@ INLINE_AVX2 __m256i sample_gray_apart(
     return weigh_gray(both, phase_x, phase_y);
 }
 
-/* Eight gray pixels of any taps, but for those that are two by two; two columns count as four. */
+/* Four gray pixels in each of four rows. */
+INLINE_AVX2 __m128i four_by_four(const uint8_t *from, size_t stride) {
+    int32_t rows[4];
+    for (int row = 0; row < 4; row++) memcpy(&rows[row], from + row * stride, 4);
+    return _mm_setr_epi32(rows[0], rows[1], rows[2], rows[3]);
+}
+
+/* Weigh eight gray pixels of four by four taps; whole numbers of 32 bits. */
+INLINE_AVX2 __m256i weigh_gray_fours(
+    const Photograph *photo, const __m128i taps[BLOCK], const int32_t *phase_x, const int32_t *phase_y
+) {
+    const __m256i in_turn = _mm256_setr_epi8(
+        0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15
+    );
+    __m256i found[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(taps[i]), taps[i + 4], 1);
+        __m256i down = two(photo->four[phase_y[i]], photo->four[phase_y[i + 4]]);
+        __m256i across = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadl_epi64((const __m128i *)photo->narrow[phase_x[i]])),
+            _mm_loadl_epi64((const __m128i *)photo->narrow[phase_x[i + 4]]), 1
+        );
+        __m256i halves = _mm256_maddubs_epi16(_mm256_shuffle_epi8(both, in_turn), down);
+        __m256i lines = _mm256_add_epi16(halves, _mm256_shuffle_epi32(halves, 0x4e));
+        found[i] = _mm256_mulhrs_epi16(lines, across);
+    }
+    __m256i pairs = _mm256_hadd_epi16(
+        _mm256_unpacklo_epi64(found[0], found[1]), _mm256_unpacklo_epi64(found[2], found[3])
+    );
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+INLINE_AVX2 __m256i sample_gray_fours(
+    const Photograph *photo, const uint32_t *from, const int32_t *phase_x, const int32_t *phase_y
+) {
+    __m128i taps[BLOCK];
+#pragma GCC unroll 8
+    for (int i = 0; i < BLOCK; i++) taps[i] = four_by_four(photo->pixels + from[i], (size_t)photo->width);
+    return weigh_gray_fours(photo, taps, phase_x, phase_y);
+}
+
+/* The same where some lie too near the edges. */
+static __attribute__((noinline, target("avx2"))) __m256i sample_gray_fours_edge(
+    const Photograph *photo, const Places *places
+) {
+    uint8_t gathered[MOST * MOST * 4];
+    __m128i taps[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+        int32_t x = places->x[i], y = places->y[i];
+        if (inside(photo, x, y))
+            taps[i] = four_by_four(photo->pixels + (size_t)y * photo->width + x, (size_t)photo->width);
+        else
+            taps[i] = four_by_four(gather(photo, x, y, gathered), 4);
+    }
+    return weigh_gray_fours(photo, taps, places->phase_x, places->phase_y);
+}
+
+/* Eight gray pixels of any other taps; two columns count as four. */
 INLINE_AVX2 __m256i sample_gray(
     const Photograph *photo, __m256i from, __m256i phase_x, __m256i phase_y, int columns, int rows
 ) {
