@@ -14,7 +14,8 @@ from multiprocessing import forkserver, resource_tracker
 
 from augflow.errors import SurroundingsError
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_NUMPY = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", *_NUMPY)
 """What of the environment gives a process one thread for arithmetic where it is 1 as that begins."""
 
 
@@ -43,9 +44,8 @@ def take_one_thread() -> None:
     Its threads begin as it is imported, and spin: they would take the core on which the server's imports run. OpenMP's
     number stays as it is: Arrow goes by it too, and seals ledgers on all cores.
     """
-    for name in ONE_THREAD:
-        if name != "OMP_NUM_THREADS":
-            os.environ.setdefault(name, "1")
+    for name in _NUMPY:
+        os.environ.setdefault(name, "1")
 
 
 def _why(error: OSError) -> str:

@@ -108,30 +108,13 @@ INLINE_AVX2 void fill_avx2_as(
             made = channels == 4
                 ? sample_eight_apart(pixels, pair_x, pair_y, width, phase_x, phase_y, half, shift)
                 : rounded_gray(sample_gray_apart(pixels, pair_x, pair_y, width, end_of_all, phase_x, phase_y), shift);
+        } else if (channels == 1) {
+            const uint32_t *each = (const uint32_t *)offsets.from;
+            made = sample_gray_all(photo, at_x, at_y, from, each, phase_x, phase_y, outside, shift, columns, rows);
         } else if (__builtin_expect(outside, 0)) {
             _mm256_storeu_si256((__m256i *)places.x, at_x);
             _mm256_storeu_si256((__m256i *)places.y, at_y);
-            if (channels == 1) {
-                _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
-                _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
-                made = columns == 4 && rows == 4 ? rounded_gray(sample_gray_fours_edge(photo, &places), shift)
-                                                 : sample_gray_edge(photo, &places);
-            } else {
-                made = sample_edge(photo, &places, &offsets, outside, half, shift);
-            }
-        } else if (channels == 1) {
-            const uint32_t *each = (const uint32_t *)offsets.from;
-            __m256i sum;
-            if (columns == 2 && rows == 2) {
-                sum = sample_gray_eight(pixels, each, stride, phase_x, phase_y);
-            } else if (columns == 4 && rows == 4) {
-                _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
-                _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
-                sum = sample_gray_fours(photo, each, places.phase_x, places.phase_y);
-            } else {
-                sum = sample_gray(photo, from, phase_x, phase_y, columns, rows);
-            }
-            made = rounded_gray(sum, shift);
+            made = sample_edge(photo, &places, &offsets, outside, half, shift);
         } else if (columns == 2 && rows == 2) {
             made = sample_eight(pixels, (const uint32_t *)offsets.from, stride, phase_x, phase_y, half, shift);
         } else {

@@ -1,9 +1,15 @@
-/* Where eight samples lie, and what becomes of them beyond the edges: what colour and gray share. */
+/* What colour and gray share: where eight samples lie, what becomes of them beyond the edges, and two taps' weights. */
 
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
 #define INLINE_AVX2 static inline __attribute__((always_inline, target("avx2")))
+
+INLINE_AVX2 __m256i two(const void *one, const void *other) {
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)one)), _mm_loadu_si128((const __m128i *)other), 1
+    );
+}
 
 INLINE_AVX2 __m256i words(const void *from, __m256i at) { return _mm256_i32gather_epi32((const int *)from, at, 1); }
 
@@ -49,7 +55,7 @@ INLINE_AVX2 int within(__m256i numbers, int32_t least, int32_t most) {
     return _mm256_testz_si256(out, out);
 }
 
-/* Find both taps; not where the border has another rule, or a place that wraps around lies farther than once. */
+/* Find both taps where the border is `nearest`, or wraps around; not where a place lies farther than once around. */
 INLINE_AVX2 int find_pair(__m256i at, int32_t length, int border, Pair *found) {
     const __m256i last = _mm256_set1_epi32(length - 1), next = _mm256_sub_epi32(at, _mm256_set1_epi32(-1));
     if (border == NEAREST) {
@@ -57,7 +63,7 @@ INLINE_AVX2 int find_pair(__m256i at, int32_t length, int border, Pair *found) {
         return 1;
     }
     *found = (Pair){wrapped(at, last), wrapped(next, last)};
-    return border == WRAP && within(at, -length, 2 * length - 2);
+    return within(at, -length, 2 * length - 2);
 }
 
 /* Fold places and phases along an axis where the photograph goes on as its mirror image. Two pixels of that are two of
@@ -72,4 +78,14 @@ INLINE_AVX2 void mirror(__m256i *at, __m256i *phase, int32_t length) {
     *at = _mm256_add_epi32(*at, ends);
     *phase = _mm256_and_si256(place, _mm256_set1_epi32(PHASES - 1));
     *phase = _mm256_add_epi32(*phase, _mm256_and_si256(ends, _mm256_set1_epi32(PHASES)));
+}
+
+/* Weights of two by two taps: the phases themselves, which may be those of the next pixel. For each sample both along x
+   in its 32 bits, and both along y in the first two bytes. */
+INLINE_AVX2 void weights_of(__m256i phase_x, __m256i phase_y, __m256i *across, __m256i *down) {
+    const __m256i whole = _mm256_set1_epi32(PHASES);
+    *across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
+    *across = _mm256_slli_epi32(*across, 14 - PHASE_BITS);
+    *down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
+    *down = _mm256_slli_epi32(*down, 1);
 }

@@ -1,11 +1,5 @@
 /* Eight samples of pixels of four bytes. */
 
-INLINE_AVX2 __m256i two(const void *one, const void *other) {
-    return _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)one)), _mm_loadu_si128((const __m128i *)other), 1
-    );
-}
-
 /* Two pixels of four channels, one in each half of the registers, which hold each twice. */
 INLINE_AVX2 __m256i sample_two(
     const uint8_t *one, const uint8_t *other, size_t stride, const char *across_one, const char *across_other,
@@ -130,17 +124,13 @@ static const uint8_t BOTH[4][32] = {
     SPREAD(0, 1, 2, 3), SPREAD(4, 5, 6, 7), SPREAD(8, 9, 10, 11), SPREAD(12, 13, 14, 15)
 };
 
-/* Weigh eight pixels of two by two taps by the phases themselves; a phase may be that of the next pixel. In each of the
-   registers two lie four apart, their taps in turn from above and below. */
+/* Weigh eight pixels of two by two taps. In each of the registers two lie four apart, their taps in turn from above and
+   below. */
 INLINE_AVX2 __m256i weigh_eight(
     const __m256i both[4], __m256i phase_x, __m256i phase_y, __m256i half, __m128i shift
 ) {
-    const __m256i whole = _mm256_set1_epi32(PHASES);
-    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
-    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
-    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
-    down = _mm256_slli_epi32(down, 1);
-    __m256i found[4];
+    __m256i across, down, found[4];
+    weights_of(phase_x, phase_y, &across, &down);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         __m256i weights_y = _mm256_shuffle_epi8(down, _mm256_loadu_si256((const __m256i *)FIRST[i]));

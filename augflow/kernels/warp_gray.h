@@ -2,11 +2,9 @@
 
 /* Weigh eight gray pixels of two by two taps, as `weigh_eight`; whole numbers of 32 bits. */
 INLINE_AVX2 __m256i weigh_gray(__m256i both, __m256i phase_x, __m256i phase_y) {
-    const __m256i whole = _mm256_set1_epi32(PHASES);
-    __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, phase_x), _mm256_slli_epi32(phase_x, 16));
-    __m256i down = _mm256_or_si256(_mm256_sub_epi32(whole, phase_y), _mm256_slli_epi32(phase_y, 8));
-    across = _mm256_slli_epi32(across, 14 - PHASE_BITS);
-    down = _mm256_slli_epi32(_mm256_or_si256(down, _mm256_slli_epi32(down, 16)), 1);
+    __m256i across, down;
+    weights_of(phase_x, phase_y, &across, &down);
+    down = _mm256_or_si256(down, _mm256_slli_epi32(down, 16));
     __m256i found = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(both, down), across);
     return _mm256_madd_epi16(found, _mm256_set1_epi16(1));
 }
@@ -154,4 +152,22 @@ static __attribute__((noinline, target("avx2"))) __m256i sample_gray_edge(
     uint8_t made[32] = {0};
     sample_block(photo, places, BLOCK, made);
     return _mm256_loadu_si256((const __m256i *)made);
+}
+
+/* Eight gray pixels, of which some lie too near the edges if `outside`. */
+INLINE_AVX2 __m256i sample_gray_all(
+    const Photograph *photo, __m256i x, __m256i y, __m256i from, const uint32_t *each, __m256i phase_x, __m256i phase_y,
+    int outside, __m128i shift, int columns, int rows
+) {
+    const int fours = columns == 4 && rows == 4;
+    Places places;
+    if (!outside && columns == 2 && rows == 2)
+        return rounded_gray(sample_gray_eight(photo->pixels, each, (size_t)photo->width, phase_x, phase_y), shift);
+    if (!outside && !fours) return rounded_gray(sample_gray(photo, from, phase_x, phase_y, columns, rows), shift);
+    _mm256_storeu_si256((__m256i *)places.phase_x, phase_x);
+    _mm256_storeu_si256((__m256i *)places.phase_y, phase_y);
+    if (!outside) return rounded_gray(sample_gray_fours(photo, each, places.phase_x, places.phase_y), shift);
+    _mm256_storeu_si256((__m256i *)places.x, x);
+    _mm256_storeu_si256((__m256i *)places.y, y);
+    return fours ? rounded_gray(sample_gray_fours_edge(photo, &places), shift) : sample_gray_edge(photo, &places);
 }

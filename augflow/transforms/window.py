@@ -101,14 +101,13 @@ class RandomResizedCrop:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         result = {"to": list(size if self.size is None else _both(self.size))}
-        (least, most), (highest, widest) = self.scale, size
-        first, last = math.log(self.ratio[0]), math.log(self.ratio[1])
+        logarithms = math.log(self.ratio[0]), math.log(self.ratio[1])
         for _ in range(10):
             area, shape, y, x = rng.random(4).tolist()
-            pixels = highest * widest * (least + (most - least) * area)
-            ratio = math.exp(first + (last - first) * shape)
+            pixels = size.height * size.width * _between(self.scale, area)
+            ratio = math.exp(_between(logarithms, shape))
             height, width = round(math.sqrt(pixels / ratio)), round(math.sqrt(pixels * ratio))
-            if 0 < height <= highest and 0 < width <= widest:
+            if 0 < height <= size.height and 0 < width <= size.width:
                 return _anywhere(size, height, width, y, x) | result
         height = max(1, min(size.height, round(size.width / self.ratio[0])))
         width = max(1, min(size.width, round(size.height * self.ratio[1])))

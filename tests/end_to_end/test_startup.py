@@ -60,6 +60,20 @@ def test_a_run_imports_neither_what_its_workers_do_nor_more_of_arrow_than_writes
     assert found.stdout.splitlines()[-1] == "pyarrow.parquet"
 
 
+def test_a_command_that_makes_seals_on_all_cores(tmp_path: Path) -> None:
+    """It gives NumPy one thread as it starts, and Arrow as many as it would have had."""
+    (tmp_path / "source" / "one").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "source" / "one" / "a.png")
+    words = ["augflow", "run", f"source.root={tmp_path}/source", f"sink.root={tmp_path}/made", "executor.workers=1"]
+    makes = f"import sys; from augflow.cli import main; sys.argv = {words}; main(); "
+    told = "import os, pyarrow; print(pyarrow.cpu_count(), os.environ.get('OPENBLAS_NUM_THREADS'))"
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    free = {name: value for name, value in os.environ.items() if name not in names}
+    command, bare = ([sys.executable, "-c", code] for code in (makes + told, told))
+    made, without = (subprocess.run(c, cwd=tmp_path, env=free, capture_output=True, text=True) for c in (command, bare))
+    assert made.stdout.splitlines()[-1] == without.stdout.split()[0] + " 1", made.stderr
+
+
 def test_alone_it_takes_under_three_times_what_a_bare_interpreter_takes(checkout: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(checkout)}
 

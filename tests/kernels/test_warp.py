@@ -258,7 +258,7 @@ def test_a_constant_border_begins_where_the_last_tap_leaves_the_photograph(
 
 
 GUARDED = """
-import ctypes, mmap, sys
+import ctypes, mmap
 import numpy as np
 from tests.kernels.test_warp import BORDERS, TAPS, Case, turned, warp
 from augflow.transform import Size
