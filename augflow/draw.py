@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -35,7 +36,7 @@ class Streams:
     def __init__(self, seed: int, sample: str, copy: int) -> None:
         start = f"{seed} {copy} {sample}\0".encode("utf-8", "surrogateescape")
         self._start = blake2b(start, digest_size=24)
-        self._key = b""
+        self._key = (0, 0)
 
     def at(self, path: str) -> Rng:
         """Begin the stream of `path` and return its generator."""
@@ -46,12 +47,14 @@ class Streams:
         """Begin the stream of `path` with a number from 0 up to and without 1, apart from the generator's."""
         stream = self._start.copy()
         stream.update(path.encode("utf-8", "surrogateescape"))
-        self._key = stream.digest()
-        return (int.from_bytes(self._key[16:], "little") >> 11) * 2.0**-53
+        first, second, word = _THREE_WORDS(stream.digest())
+        self._key = first, second
+        chance: float = (word >> 11) * 2.0**-53
+        return chance
 
     def generator(self) -> Rng:
         """The generator of the stream that was begun last."""
-        return _engine.begin(self._key[:16])
+        return _engine.begin(self._key)
 
 
 class _Engine(threading.local):
@@ -71,11 +74,11 @@ class _Engine(threading.local):
         self._philox = np.random.Philox(0)
         self._generator = np.random.Generator(self._philox)
 
-    def begin(self, key: bytes) -> Rng:
-        self._key["key"] = _TWO_WORDS(key)
+    def begin(self, key: Sequence[int]) -> Rng:
+        self._key["key"] = key
         self._philox.state = self._beginning
         return self._generator
 
 
-_TWO_WORDS = struct.Struct("<QQ").unpack
+_THREE_WORDS = struct.Struct("<QQQ").unpack
 _engine = _Engine()

@@ -22,7 +22,8 @@ from augflow.ledger.journal import Journal
 from augflow.ledger.stock import Stock, asked_of
 from augflow.ledger.versions import versions
 from augflow.plan.census import Census, take_census
-from augflow.plan.plan import Namer, Plan, Unit
+from augflow.plan.names import Namer
+from augflow.plan.plan import Plan, Unit
 from augflow.recipe import lock
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
@@ -281,7 +282,7 @@ class _Run:
                 yield (unit.label, unit.key, tuple(copies), unit.split, unit.group), paths
 
     def _paths(self, unit: Unit, copies: Sequence[int]) -> list[str]:
-        return [self.namer.name(unit, copy, self.namer.chain(unit, copy))[1] for copy in copies]
+        return [*map(self.namer.of(unit).path, copies)]
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""

@@ -28,6 +28,7 @@ LAYERS = (
     "source sink",
     "plan.census engine.sample",
     "plan.plan",
+    "plan.names",
     "ledger.journal",
     "ledger.newest",
     "engine.work engine.views ledger.ledger",

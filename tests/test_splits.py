@@ -8,7 +8,8 @@ import pytest
 
 from augflow.errors import SourceError
 from augflow.plan.census import Census, take_census
-from augflow.plan.plan import Namer, Plan, Unit
+from augflow.plan.names import Namer
+from augflow.plan.plan import Plan, Unit
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
@@ -56,7 +57,7 @@ def recipe_of(**given: object) -> Recipe:
 def names_of(plan: Plan, others: str) -> dict[tuple[str, int], str]:
     namer = Namer(plan.recipe, {"c": "digest"}, Splits("train", others))
     return {
-        (unit.key, copy): namer.name(unit, copy, namer.chain(unit, copy))[1]
+        (unit.key, copy): namer.of(unit).name(copy, namer.of(unit).chain(copy))[1]
         for unit in plan.units()
         for copy in range(unit.first, unit.end)
     }
@@ -85,8 +86,8 @@ def test_those_that_pass_are_verbatim_whatever_becomes_of_originals() -> None:
         namer = Namer(plan.recipe, {"c": "digest"}, Splits("train", "pass"))
         passed = [unit for unit in plan.units() if unit.split != "train"]
         assert len(passed) == 3
-        assert all(namer.verbatim(unit, 0) and namer.chain(unit, 0) is None for unit in passed)
-        assert namer.verbatim(Unit("hat", "train/hat/0.jpg", 0, 1, "train"), 0) == (originals == "keep")
+        assert all(namer.of(unit).verbatim(0) and namer.of(unit).chain(0) is None for unit in passed)
+        assert namer.of(Unit("hat", "train/hat/0.jpg", 0, 1, "train")).verbatim(0) == (originals == "keep")
 
 
 def test_each_split_is_a_folder_where_several_are_there() -> None:
@@ -105,7 +106,9 @@ def test_what_is_set_aside_does_not_pass() -> None:
 def test_another_split_or_group_is_another_output_and_another_plan() -> None:
     """Records tell split and group, so that an output whose sample has another one is made again."""
     namer = Namer(recipe_of(), {"c": "digest"}, Splits("train"))
-    told = {namer.name(Unit("hat", "1.jpg", 0, 1, *of), 0, "c") for of in ((), ("train",), ("train", "p"), (None, "p"))}
+    told = {
+        namer.of(Unit("hat", "1.jpg", 0, 1, *of)).name(0, "c") for of in ((), ("train",), ("train", "p"), (None, "p"))
+    }
     assert len(told) == 4
     digests = {Plan(recipe_of(), census_of(others)).digest for others in ("omit", "pass")}
     assert len(digests | {Plan(recipe_of(), census_of("pass", drop="val/hat/7.jpg")).digest}) == 3

@@ -6,6 +6,7 @@ runs in between. Nothing is sampled, looked up or even decoded until somebody as
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ class Canvas:
     def __init__(self, photograph: Photograph) -> None:
         self._photograph = photograph
         self._owned = False
-        self._passes: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._passes: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._table: Table | None = None
         self._rest(photograph.size)
 
@@ -76,11 +77,18 @@ class Canvas:
 
     def pixels(self) -> Pixels:
         """Carry out all that waits and return the pixels."""
-        self._close()
-        while self._passes:
-            act, given = self._passes.pop(0)
-            act(self, *given)
+        while self.carry_on():
+            pass
         return self._photograph.pixels
+
+    def carry_on(self) -> bool:
+        """Carry out one pass of those that wait; say whether there was one."""
+        self._close()
+        if not self._passes:
+            return False
+        act, given = self._passes.popleft()
+        act(self, *given)
+        return True
 
     def _close(self) -> None:
         """Let nothing more share a pass with what waits."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -194,31 +194,40 @@ def _resized(transform: Any, size: Size, params: Params) -> Size:
 
 def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Pixels:
     """Perform `drawn` on a photograph, with the render's crop and resize after top-level step number `fold`."""
-    return ready(photograph, drawn, fold, render)()
+    laid = Laid(photograph, drawn, fold, render)
+    while laid.carry_on():
+        pass
+    return laid.pixels
 
 
-def ready(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Callable[[], Pixels]:
-    """Get as far as can be without touching a pixel, and return what does the rest of `finish`."""
-    from augflow.engine.canvas import Canvas
+class Laid:
+    """What `finish` does, got as far as can be without touching a pixel, then carried out pass by pass."""
 
-    canvas = Canvas(photograph)
-    laying = _lay_all(canvas, drawn, fold, render)
-    next(laying, None)
+    def __init__(self, photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> None:
+        from augflow.engine.canvas import Canvas
 
-    def pixels() -> Pixels:
-        for _ in laying:
-            pass
-        return canvas.pixels()
+        self._canvas = Canvas(photograph)
+        self._laying = _lay_all(self._canvas, drawn, fold, render)
+        next(self._laying, None)
 
-    return pixels
+    def carry_on(self) -> bool:
+        """Carry out one pass; say whether there was one."""
+        return self._canvas.carry_on() or next(self._laying, False)
+
+    @property
+    def pixels(self) -> Pixels:
+        """As they are once nothing waits to be carried out."""
+        return self._canvas.pixels()
 
 
-def _lay_all(canvas: Canvas, drawn: Sequence[Drawn], fold: int, render: Render) -> Iterator[None]:
+def _lay_all(canvas: Canvas, drawn: Sequence[Drawn], fold: int, render: Render) -> Iterator[bool]:
+    """Lay steps and render; yield True before each step that touches pixels, and in the end."""
     before = [step for step in drawn if step.step <= fold]
     yield from _lay(canvas, before)
     _fit(canvas, render)
     yield from _lay(canvas, drawn[len(before) :])
     _fit(canvas, render)
+    yield True
 
 
 def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
@@ -238,8 +247,8 @@ def _fit(canvas: Canvas, render: Render) -> None:
         canvas.move(render.matrix(size), target, render.border if render.fit == "pad" else None, render.fill)
 
 
-def _lay(canvas: Canvas, drawn: Iterable[Drawn]) -> Iterator[None]:
-    """Lay steps onto a canvas; yield before each that touches pixels."""
+def _lay(canvas: Canvas, drawn: Iterable[Drawn]) -> Iterator[bool]:
+    """Lay steps onto a canvas; before each that touches pixels yield True."""
     for step in drawn:
         transform, params = step.transform, step.params
         if canvas.gray and getattr(transform, "colour_only", False):
@@ -255,7 +264,7 @@ def _lay(canvas: Canvas, drawn: Iterable[Drawn]) -> Iterator[None]:
         elif hasattr(transform, "table"):
             canvas.look_up(_gray_or_colour(transform.table(**params), canvas.gray))
         elif hasattr(transform, "apply"):
-            yield
+            yield True
             canvas.apply(transform, params)
         else:
             raise PluginError(f"The transform {type(transform).__name__} has none of matrix, table, apply.")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pydantic_core import to_json
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, Drawn, ready
+from augflow.engine.chain import Chain, Drawn, Laid
 from augflow.engine.sample import Sample
-from augflow.engine.sampling import Photograph
-from augflow.plan.plan import Namer, Unit
+from augflow.plan.names import Namer, Names
+from augflow.plan.plan import Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.source import Splits, told
@@ -24,17 +24,39 @@ NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBU
 """Why a sound file may be unreadable: the machine is short of something. That sets no sample aside."""
 
 
-class Begun(NamedTuple):
-    """A record as far as it is known before there are pixels, and what makes these."""
+class Begun:
+    """An output under way: its record as far as it is known, and its pixels once they are made."""
 
     record: dict[str, Any]
-    photograph: Photograph
-    pixels: Callable[[], Pixels] | None
-    """None where the sample's own bytes are the output."""
+    drawn: Sequence[Drawn] = ()
+    laid: Laid
+    pixels: Pixels | None = None
+    done = False
+
+    def __init__(self, family: Family, copy: int) -> None:
+        self.family, self.copy = family, copy
+        self.photograph = family.sample.photograph
+        self.chain = family.names.chain(copy)
+        self.verbatim = family.names.verbatim(copy)
+        """Whether the sample's own bytes are the output."""
+
+
+class Family:
+    """A sample, and what the outputs that are made of it share."""
+
+    def __init__(self, names: Names, sample: Sample) -> None:
+        self.names, self.sample = names, sample
+        unit = names.unit
+        named = {"label": unit.label, "split": unit.split, "group": unit.group}
+        self.told = {what: told(name) for what, name in named.items() if name is not None}
 
 
 class Views:
-    """Draws and performs the outputs of a recipe. Transforms may hold a state of their own: one of these a thread."""
+    """Makes the pixels and records of a recipe's outputs, stage by stage.
+
+    Whoever makes many brings all of them through one stage before the next: caches stay warm so, and what is small
+    takes a quarter less time. Transforms may hold a state of their own: one of these a thread.
+    """
 
     def __init__(self, recipe: Recipe, registry: Registry, splits: Splits | None) -> None:
         self.recipe = recipe
@@ -46,39 +68,66 @@ class Views:
         after = chain.steps[chain.fold].name if chain and chain.fold >= 0 else None
         return json.dumps({**dataclasses.asdict(self.recipe.render), "after": after})
 
-    def draw(self, unit: Unit, copy: int, sample: Sample) -> Begun:
-        """Begin the record of one copy, draw its chain, and get as far as can be without touching a pixel."""
-        opened, photograph = sample.opened, sample.photograph
-        name = self.namer.chain(unit, copy)
-        key, path = self.namer.name(unit, copy, name)
-        record: dict[str, Any] = {"path": path, "key": key, "label": told(unit.label), "copy": copy, "chain": name}
-        for what, named in (("split", unit.split), ("group", unit.group)):
-            if named is not None:
-                record[what] = told(named)
-        if self.namer.verbatim(unit, copy):
-            return Begun(record | {"steps": [], "render": None, "converted": []}, photograph, None)
-        record |= {"render": self._renders[name], "converted": list(opened.notes), "steps": []}
-        drawn: list[Drawn] = []
-        fold = -1
-        if name is not None:
-            chain = self.chains[name]
-            fold = chain.fold
-            streams = Streams(self.recipe.seed, unit.key, copy)
-            record["steps"], drawn = chain.draw(opened.size, self.recipe.render, streams)
-            for entry in record["steps"]:
-                if entry["draw"] is not None:
-                    entry["draw"] = to_json(entry["draw"]).decode()
-        return Begun(record, photograph, ready(photograph, drawn, fold, self.recipe.render))
+    def of(self, unit: Unit, sample: Sample) -> Family:
+        """What is made of one sample."""
+        return Family(self.namer.of(unit), sample)
 
-    def perform(self, begun: Begun) -> Pixels | None:
-        """Make the pixels and tell their size in the record; None where the sample's own bytes are the output."""
-        record, photograph, pixels = begun
-        if pixels is None:
-            record["height"], record["width"] = photograph.size
-            return None
+    def make(self, begun: Begun) -> None:
+        """Bring one output through all stages."""
+        for stage in self.before_pixels:
+            stage(begun)
+        while not begun.done:
+            self.perform(begun)
+
+    @property
+    def before_pixels(self) -> tuple[Callable[[Begun], None], ...]:
+        """The stages that touch no pixel."""
+        return self.name, self.draw, self.lay
+
+    def name(self, begun: Begun) -> None:
+        """Begin the record."""
+        family, copy, chain = begun.family, begun.copy, begun.chain
+        key, path = family.names.name(copy, chain)
+        begun.record = {
+            "path": path,
+            "key": key,
+            **family.told,
+            "copy": copy,
+            "chain": chain,
+            "steps": [],
+            "render": None if begun.verbatim else self._renders[chain],
+            "converted": [] if begun.verbatim else list(family.sample.opened.notes),
+        }
+
+    def draw(self, begun: Begun) -> None:
+        """Draw the chain."""
+        if begun.chain is None:
+            return
+        chain, sample = self.chains[begun.chain], begun.family.sample
+        streams = Streams(self.recipe.seed, begun.family.names.unit.key, begun.copy)
+        entries, begun.drawn = chain.draw(sample.opened.size, self.recipe.render, streams)
+        for entry in entries:
+            if entry["draw"] is not None:
+                entry["draw"] = to_json(entry["draw"]).decode()
+        begun.record["steps"] = entries
+
+    def lay(self, begun: Begun) -> None:
+        """Get as far as can be without touching a pixel."""
+        if not begun.verbatim:
+            fold = -1 if begun.chain is None else self.chains[begun.chain].fold
+            begun.laid = Laid(begun.photograph, begun.drawn, fold, self.recipe.render)
+
+    def perform(self, begun: Begun) -> None:
+        """Carry out one pass over the pixels; once there are no more, tell their size in the record."""
+        photograph = begun.photograph
+        if begun.verbatim:
+            begun.record["height"], begun.record["width"] = photograph.size
+            begun.done = True
+            return
         photograph.reduction = 1
-        made = pixels()
-        record["height"], record["width"] = made.shape[:2]
+        if not begun.laid.carry_on():
+            begun.pixels = begun.laid.pixels
+            begun.record["height"], begun.record["width"] = begun.pixels.shape[:2]
+            begun.done = True
         if photograph.reduction > 1:
-            record["converted"].append(f"decoded at 1/{photograph.reduction}")
-        return made
+            begun.record["converted"].append(f"decoded at 1/{photograph.reduction}")

@@ -15,16 +15,15 @@ from pydantic_core import to_json
 
 from augflow.engine.codec import encode
 from augflow.engine.order import Done, Order
-from augflow.engine.sample import Sample, open_sample
+from augflow.engine.sample import open_sample
 from augflow.engine.time_limit import TimeLimit
-from augflow.engine.views import NOT_ITS_FAULT, Begun, Views
+from augflow.engine.views import NOT_ITS_FAULT, Begun, Family, Views
 from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.plan import ORIGINAL, Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import Puts, open_sink
 from augflow.source import decode_timeout, open_source, splits_of
-from augflow.transform import Pixels
 
 
 class _Task:
@@ -45,15 +44,13 @@ class _Task:
         return Done(len(self.records), self.bytes, self.converted)
 
 
-class _Output:
-    """An output under way: what is drawn, then its pixels, then its file."""
+class _Output(Begun):
+    """An output under way to its file."""
 
-    begun: Begun
-    pixels: Pixels | None
-
-    def __init__(self, task: _Task, sample: Sample, copy: int) -> None:
-        self.task, self.sample, self.copy = task, sample, copy
-        self.file = sample.data
+    def __init__(self, task: _Task, family: Family, copy: int) -> None:
+        super().__init__(family, copy)
+        self.task = task
+        self.file = family.sample.data
 
 
 class Maker:
@@ -89,10 +86,15 @@ class Maker:
 
     def _make(self, some: deque[_Output]) -> None:
         ended = [output.task for output in some if output.copy == output.task.copies[-1]]
-        _bring_on(some, self._draw)
+        for stage in self.views.before_pixels:
+            _bring_on(some, stage)
         for few in _few(some):
-            for stage in (self._perform, self._encode, self._put):
-                _bring_on(few, stage)
+            under_way = few
+            while under_way:
+                _bring_on(under_way, self.views.perform)
+                under_way = [output for output in under_way if not (output.done or output.task.fault)]
+            for last in (self._encode, self._put, self._note):
+                _bring_on(few, last)
         if records := [record for task in ended if not task.fault for record in task.records]:
             self.notes.append(records)
 
@@ -101,58 +103,60 @@ class Maker:
         some: deque[_Output] = deque()
         pixels = 0
         for task in tasks:
-            sample = self._open(task)
-            if sample is None:
+            family = self._open(task)
+            if family is None:
                 continue
-            pixels += math.prod(sample.opened.size)
+            pixels += math.prod(family.sample.opened.size)
             for copy in task.copies:
-                some.append(_Output(task, sample, copy))
+                some.append(_Output(task, family, copy))
                 if len(some) == _MOST_OUTPUTS:
                     yield some
                     some, pixels = deque(), 0
-            del sample  # It may be large, and nobody needs it by the time the next is opened.
+            del family  # Its sample may be large, and nobody needs it by the time the next is opened.
             if pixels >= _MOST_PIXELS and some:
                 yield some
                 some, pixels = deque(), 0
         if some:
             yield some
 
-    def _open(self, task: _Task) -> Sample | None:
+    def _open(self, task: _Task) -> Family | None:
         key = task.unit.key
         try:
             sample = open_sample(key, self.source.read(key), self.source.max_pixels, self.limit)
-            if task.copies == (ORIGINAL,) and self.views.namer.verbatim(task.unit, ORIGINAL):
+            family = self.views.of(task.unit, sample)
+            if task.copies == (ORIGINAL,) and family.names.verbatim(ORIGINAL):
                 sample.opened.check()
+            elif math.prod(sample.opened.size) <= _SMALL:
+                sample.photograph.pixels  # noqa: B018  Else it would be decoded between other samples' passes.
         except ImageError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in NOT_ITS_FAULT:
                 raise error.__cause__ from None
             task.fault = error
             return None
         task.converted = sample.opened.notes
-        return sample
-
-    def _draw(self, output: _Output) -> None:
-        output.begun = self.views.draw(output.task.unit, output.copy, output.sample)
-
-    def _perform(self, output: _Output) -> None:
-        output.pixels = self.views.perform(output.begun)
+        return family
 
     def _encode(self, output: _Output) -> None:
+        sample, digest = output.family.sample, output.family.sample.sha256
         if output.pixels is not None:
             output.file = encode(output.pixels, self.recipe.render)
+            output.pixels = None
+            digest = hashlib.sha256(output.file).hexdigest()
+        output.record |= {"size": len(output.file), "sha256": digest, "parents": sample.parents}
 
     def _put(self, output: _Output) -> None:
-        task, sample, file, record = output.task, output.sample, output.file, output.begun.record
-        digest = sample.sha256 if file is sample.data else hashlib.sha256(file).hexdigest()
-        record |= {"size": len(file), "sha256": digest, "parents": sample.parents}
-        self.sink.put(record["path"], file)
-        task.bytes += len(file)
-        task.records.append(to_json(record))
+        self.sink.put(output.record["path"], output.file)
+
+    def _note(self, output: _Output) -> None:
+        output.task.bytes += len(output.file)
+        output.task.records.append(to_json(output.record))
 
 
-_MOST_OUTPUTS = 32
+_MOST_OUTPUTS = 128
 _MOST_PIXELS = 2_000_000
 """What is held at a time of samples that are opened, and of the outputs of one sample."""
+_SMALL = 1 << 14
+"""Pixels of a sample up to which it is decoded as it is opened."""
 _ENOUGH_PIXELS = 100_000
 """From which on no further sample's outputs are made together with these: caches hold no more."""
 
@@ -164,14 +168,14 @@ def _few(some: deque[_Output]) -> Iterator[list[_Output]]:
     while some:
         output = some.popleft()
         few.append(output)
-        pixels += math.prod(output.sample.opened.size)
-        goes_on = some and some[0].sample is output.sample
+        pixels += math.prod(output.family.sample.opened.size)
+        goes_on = some and some[0].family is output.family
         if not some or pixels >= (_MOST_PIXELS if goes_on else _ENOUGH_PIXELS):
             yield few
             few, pixels = [], 0
 
 
-def _bring_on(outputs: Iterable[_Output], stage: Callable[[_Output], None]) -> None:
+def _bring_on(outputs: Iterable[_Output], stage: Callable[[Any], None]) -> None:
     """Bring outputs one stage on; where one cannot be, its sample is at fault, and done with."""
     for output in outputs:
         if output.task.fault:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -18,7 +19,11 @@ from augflow.executor import SPENT, Lost, Work
 from augflow.executor.pool import call, cores, demand_files, end, most_workers, pool_of, processes_of
 
 _WINDOW = 3
-_LARGEST_BATCH = 32
+_LARGEST_BATCH = 64
+_SOON = 0.2
+"""Seconds from a batch's sending to its results, `_WINDOW` others' included, within which batches may grow."""
+_AS_LARGE = 8
+"""Batches of a size that come back soon before they grow."""
 _LIVES = 3
 """Workers of which one must live for an item to be blamed; somebody may kill them at random."""
 
@@ -41,9 +46,9 @@ class LocalExecutor:
         self.task_timeout = task_timeout
 
     def run(self, work: Work, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        batches = _batches(items)
+        batches = _Batches(items)
         suspects: list[Any] = []
-        while under_way := (yield from self._rounds(work, batches, self.workers * _WINDOW))[0]:
+        while under_way := (yield from self._rounds(work, batches, self.workers * _WINDOW, batches.came_back))[0]:
             suspects += under_way
         yield from self._alone(work, suspects)
 
@@ -88,17 +93,23 @@ class LocalExecutor:
             return not stop.value[1].why
 
     def _rounds(
-        self, work: Work, batches: Iterator[list[Any]], window: int
+        self,
+        work: Work,
+        batches: Iterator[list[Any]],
+        window: int,
+        came_back: Callable[[float], None] = lambda seconds: None,
     ) -> Generator[tuple[Any, Any], None, tuple[list[Any], Lost]]:
         """Run batches until there are none left, or a worker dies or hangs; return what was under way then, and why."""
         under_way: dict[Future[list[Any]], list[Any]] = {}
+        sent: dict[Future[list[Any]], float] = {}
         batch: list[Any] = []
         pool = pool_of(work, min(window, self.workers))
         well = False
         try:
             while True:
                 for batch in itertools.islice(batches, window - len(under_way)):
-                    under_way[pool.submit(call, batch)] = batch
+                    future = pool.submit(call, batch)
+                    under_way[future], sent[future] = batch, time.monotonic()
                     batch = []
                 if not under_way:
                     well = True
@@ -108,6 +119,7 @@ class LocalExecutor:
                     return _flat(under_way), Lost(f"no end after {self.task_timeout:g} s")
                 for future in done:
                     results = future.result()
+                    came_back(time.monotonic() - sent.pop(future))
                     yield from zip(under_way.pop(future), results, strict=True)
         except BrokenProcessPool:
             processes = processes_of(pool)
@@ -129,14 +141,27 @@ def _flat(under_way: Mapping[Any, list[Any]]) -> list[Any]:
     return list(itertools.chain.from_iterable(under_way.values()))
 
 
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """Begin with single items, so that every worker has some soon, and grow, so that sending them costs little."""
-    rest = iter(items)
-    sizes = itertools.chain(
-        itertools.chain.from_iterable([n] * 8 for n in (1, 2, 4, 8, 16)), itertools.repeat(_LARGEST_BATCH)
-    )
-    for size in sizes:
-        batch = list(itertools.islice(rest, size))
-        if not batch:
-            return
-        yield batch
+class _Batches:
+    """Items by batches: single ones first, so that every worker has some soon.
+
+    Where they come back soon batches grow, so that sending them costs little.
+    """
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = iter(items)
+        self._size = 1
+        self._soon = 0
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return self
+
+    def __next__(self) -> list[Any]:
+        if batch := list(itertools.islice(self._items, self._size)):
+            return batch
+        raise StopIteration
+
+    def came_back(self, seconds: float) -> None:
+        """Tell how long a batch took."""
+        self._soon = self._soon + 1 if seconds < _SOON else 0
+        if self._soon == _AS_LARGE and self._size < _LARGEST_BATCH:
+            self._size, self._soon = 2 * self._size, 0

@@ -7,29 +7,46 @@
 
 static inline int paeth(int left, int up, int corner) {
     int by_left = abs(up - corner), by_up = abs(left - corner), by_corner = abs(left + up - 2 * corner);
-    return by_left <= by_up && by_left <= by_corner ? left : by_up <= by_corner ? up : corner;
+    int other = by_up <= by_corner ? up : corner;
+    return (by_left <= by_up) & (by_left <= by_corner) ? left : other; /* no branches: nobody could foresee them */
+}
+
+/* One row; `above` is none for the first. Compiled once for each filter. */
+static inline __attribute__((always_inline)) void unfilter_row(
+    const uint8_t *raw, const uint8_t *above, uint8_t *made, int32_t width, int channels, int step, int filter
+) {
+    int left[3] = {0}, corner[3] = {0};
+    for (int32_t x = 0; x < width; x++, raw += channels, made += step) {
+        for (int i = 0; i < channels; i++) {
+            int up = above ? above[(size_t)x * step + i] : 0;
+            int guess = filter == 0   ? 0
+                        : filter == 1 ? left[i]
+                        : filter == 2 ? up
+                        : filter == 3 ? (left[i] + up) / 2
+                                      : paeth(left[i], up, corner[i]);
+            left[i] = made[i] = (uint8_t)(raw[i] + guess);
+            corner[i] = up;
+        }
+        if (step > channels) made[channels] = 255;
+    }
 }
 
 static inline __attribute__((always_inline)) void unfilter_as(
     const uint8_t *raw, uint8_t *made, int32_t width, int32_t height, int channels, int step
 ) {
     const uint8_t *above = NULL;
-    for (int32_t y = 0; y < height; y++, above = made, made += (size_t)width * step) {
+    for (int32_t y = 0; y < height; y++, above = made, made += (size_t)width * step, raw += (size_t)width * channels) {
         int filter = *raw++;
-        for (int32_t x = 0; x < width; x++) {
-            uint8_t *pixel = made + (size_t)x * step;
-            for (int i = 0; i < channels; i++) {
-                int left = x ? pixel[i - step] : 0, up = above ? above[(size_t)x * step + i] : 0;
-                int corner = x && above ? above[(size_t)x * step + i - step] : 0;
-                int guess = filter == 0   ? 0
-                            : filter == 1 ? left
-                            : filter == 2 ? up
-                            : filter == 3 ? (left + up) / 2
-                                          : paeth(left, up, corner);
-                pixel[i] = (uint8_t)(*raw++ + guess);
-            }
-            if (step > channels) pixel[channels] = 255;
-        }
+        if (filter == 0)
+            unfilter_row(raw, above, made, width, channels, step, 0);
+        else if (filter == 1)
+            unfilter_row(raw, above, made, width, channels, step, 1);
+        else if (filter == 2)
+            unfilter_row(raw, above, made, width, channels, step, 2);
+        else if (filter == 3)
+            unfilter_row(raw, above, made, width, channels, step, 3);
+        else
+            unfilter_row(raw, above, made, width, channels, step, 4);
     }
 }
 

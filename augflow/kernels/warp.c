@@ -49,22 +49,27 @@ static double twice(double t, double a, double b) {
     return sum / (6 * a * b);
 }
 
-/* The shares of `taps` pixels at a phase. */
+/* The shares of `taps` pixels at a phase, where these are more than two. */
 static void share(int phase, int taps, double a, double b, double *shares) {
     double at[MOST + 2], sum = 0, from = -(taps / 2 - 1) - (double)phase / PHASES;
-    for (int i = 0; i < taps + 2 && taps > 2; i++) at[i] = twice(from + i - 1, a, b);
+    for (int i = 0; i < taps + 2; i++) at[i] = twice(from + i - 1, a, b);
     for (int i = 0; i < taps; i++) {
-        double t = from + i;
-        shares[i] = taps > 2 ? at[i + 2] - 2 * at[i + 1] + at[i] : t > 0 ? 1 - t : 1 + t;
+        shares[i] = at[i + 2] - 2 * at[i + 1] + at[i];
         if (shares[i] < 0) shares[i] = 0;
         sum += shares[i];
     }
     for (int i = 0; i < taps; i++) shares[i] /= sum;
 }
 
-/* Shares in whole numbers that add up to `whole`, every sum of the first of them as near as can be. */
-static void weigh(const double *shares, int taps, int whole, int32_t *weights) {
-    double so_far = 0;
+/* The same in whole numbers that add up to `whole`, every sum of the first of them as near as can be. */
+static void weigh(int phase, int taps, double a, double b, int whole, int32_t *weights) {
+    if (taps == 2) { /* what follows would say the same, and take as long as to sample a small photograph */
+        weights[1] = whole / PHASES * phase;
+        weights[0] = whole - weights[1];
+        return;
+    }
+    double shares[MOST], so_far = 0;
+    share(phase, taps, a, b, shares);
     for (int i = 0, before = 0, now; i < taps; i++, before = now) {
         so_far += shares[i];
         now = (int)(so_far * whole + 0.5);
@@ -74,7 +79,6 @@ static void weigh(const double *shares, int taps, int whole, int32_t *weights) {
 
 /* Lay out the weights along x and y for a footprint whose edges are (a, d) and (b, e) long; two taps do not soften. */
 static void fit(Photograph *photo, const double *edges, int taps_x, int taps_y) {
-    double shares[MOST];
     int32_t weights[MOST + 4];
     int columns = taps_x == 2 ? 2 : (taps_x + 3) / 4 * 4, before = (columns - taps_x) / 2;
     photo->columns = columns;
@@ -82,14 +86,12 @@ static void fit(Photograph *photo, const double *edges, int taps_x, int taps_y) 
     photo->shift = taps_y > 2 ? 6 : 5; /* a single weight of 128 would not fit */
     for (int phase = 0; phase < PHASES; phase++) {
         memset(weights, 0, sizeof weights);
-        share(phase, taps_x, edges[0], edges[1], shares);
-        weigh(shares, taps_x, 1 << 14, weights + before);
+        weigh(phase, taps_x, edges[0], edges[1], 1 << 14, weights + before);
         for (int i = 0; i < columns * 4; i++)
             photo->across[phase * columns / 2 + i / 8][i % 8] = (int16_t)weights[i / 4];
         for (int i = 0; i < (columns + 3) / 4 * 4 && photo->channels == 1; i++)
             photo->narrow[phase * ((columns + 3) / 4) + i / 4][i % 4] = (int16_t)weights[i];
-        share(phase, taps_y, edges[2], edges[3], shares);
-        weigh(shares, taps_y, 2 << photo->shift, weights);
+        weigh(phase, taps_y, edges[2], edges[3], 2 << photo->shift, weights);
         for (int i = 0; i < taps_y * 8; i++)
             photo->down[phase * taps_y / 2 + i / 16][i % 16] = (int8_t)weights[i / 16 * 2 + i % 2];
         for (int i = 0; i < 16 && photo->channels == 1; i++)

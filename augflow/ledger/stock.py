@@ -20,7 +20,8 @@ from augflow.errors import ImageError
 from augflow.ledger import ledger
 from augflow.ledger.journal import Entry, Journal
 from augflow.plan.census import Census
-from augflow.plan.plan import Namer, Plan
+from augflow.plan.names import Namer
+from augflow.plan.plan import Plan
 from augflow.registry import Registry
 from augflow.sink import Sink
 from augflow.sink.folder import LEDGER
@@ -42,11 +43,8 @@ class Change(NamedTuple):
 
 def asked_of(plan: Plan, namer: Namer) -> set[str]:
     """Paths of all outputs that a plan asks for."""
-    return {
-        namer.name(unit, copy, namer.chain(unit, copy))[1]
-        for unit in plan.units()
-        for copy in range(unit.first, unit.end)
-    }
+    named = ((namer.of(unit), range(unit.first, unit.end)) for unit in plan.units())
+    return {names.path(copy) for names, copies in named for copy in copies}
 
 
 def foresee(

@@ -13,7 +13,7 @@ import cv2
 
 from augflow.engine.codec import decode, encode
 from augflow.engine.sample import Sample, open_sample
-from augflow.engine.views import NOT_ITS_FAULT, Views
+from augflow.engine.views import NOT_ITS_FAULT, Begun, Views
 from augflow.errors import ImageError, SourceError, SurroundingsError
 from augflow.online.epochs import View
 from augflow.recipe.recipe import Recipe
@@ -106,13 +106,13 @@ class Renderer:
     def _render(self, view: View, sample: Sample) -> Rendered:
         views = self._views()
         try:
-            begun = views.draw(view.unit, view.copy, sample)
-            pixels = views.perform(begun)
+            begun = Begun(views.of(view.unit, sample), view.copy)
+            views.make(begun)
         except (ImageError, SurroundingsError, OSError):
             raise
         except Exception as error:
             raise ImageError("chain failed", f"{type(error).__name__}: {error}") from error
-        record = begun.record
+        record, pixels = begun.record, begun.pixels
         record["parents"] = sample.parents
         if pixels is None:
             record |= {"size": len(sample.data), "sha256": sample.sha256}

@@ -8,32 +8,24 @@ few others.
 from __future__ import annotations
 
 import itertools
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from hashlib import blake2b
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augflow import markup
-from augflow.draw import Streams, digest
+from augflow.draw import digest
 from augflow.errors import RecipeError, nearest
 from augflow.plan.census import Census, Keys
 from augflow.plan.weighting import share
 from augflow.recipe.recipe import Recipe, Rule
-from augflow.source import Splits, told
+from augflow.source import told
 
 ORIGINAL = 0
 """The copy number of an original; copies count from 1."""
-
-_LONGEST_STEM = 120
-_LONGEST_NAME = 255
-_LONGEST_SUFFIX = 8
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]")
 
 
 class Unit(NamedTuple):
@@ -217,72 +209,3 @@ class Plan:
             (unit.key, unit.first, unit.end, *(part for part in unit[4:] if part is not None)) for unit in self.units()
         )
         return digest(*parts).hex()
-
-
-class Namer:
-    """Name, chain and key of every output, from nothing but recipe, sample and copy number."""
-
-    def __init__(self, recipe: Recipe, digests: Mapping[str, str], splits: Splits | None = None) -> None:
-        self._recipe = recipe
-        self._splits = splits
-        self._suffix = recipe.render.suffix
-        chains: list[tuple[str | None, str]] = [(None, ""), *digests.items()]
-        self._how = {name: digest(recipe.seed, repr(recipe.render), made).hex() for name, made in chains}
-
-    def passes(self, split: str | None) -> bool:
-        """Whether samples of a split go into the sink as they are."""
-        return self._splits is not None and self._splits.passes(split)
-
-    def verbatim(self, unit: Unit, copy: int) -> bool:
-        """Whether this output is the sample's own bytes."""
-        return (copy == ORIGINAL and self._recipe.originals == "keep") or self.passes(unit.split)
-
-    def chain(self, unit: Unit, copy: int) -> str | None:
-        """The chain that makes this output; None for an original that goes through none."""
-        if self.verbatim(unit, copy) or (copy == ORIGINAL and self._recipe.originals != "augment"):
-            return None
-        chains = self._recipe.rule_for(unit.label).chains
-        if len(chains) == 1:
-            return chains[0][0]
-        drawn = Streams(self._recipe.seed, unit.key, copy).chance("/chain")
-        total = sum(weight for _, weight in chains)
-        bounds = itertools.accumulate(weight / total for _, weight in chains)
-        return next((name for (name, _), bound in zip(chains, bounds, strict=True) if drawn < bound), chains[-1][0])
-
-    def name(self, unit: Unit, copy: int, chain: str | None) -> tuple[str, str]:
-        """Return the output's key (of all that decides its pixels) and its path below the sink."""
-        verbatim = self.verbatim(unit, copy)
-        how = "verbatim" if verbatim else self._how[chain]
-        told_of = f"{copy} {how} {unit.label}\0{unit.key}"
-        if unit.split is not None or unit.group is not None:
-            told_of += f"\0{unit.split}\0{unit.group}"
-        key = blake2b(told_of.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-        stem, suffix = _stem(unit.key)
-        folder = self.folder(unit.label, unit.split)
-        return key, f"{folder}/{stem}-{copy:03d}-{key}{suffix if verbatim else self._suffix}"
-
-    def folder(self, label: str, split: str | None) -> str:
-        """The folder of a class below the sink."""
-        name = _folder(label)
-        return f"{self._splits.folder(split)}{name}" if self._splits else name
-
-
-@lru_cache(maxsize=1024)
-def _folder(label: str) -> str:
-    """A class's name as a folder has it: one that grows too long by being written out ends in a digest instead."""
-    name = told(label)
-    if len(name.encode()) <= _LONGEST_NAME:
-        return name
-    return f"{name.encode()[:_LONGEST_STEM].decode(errors='ignore')}~{digest(name).hex()[:16]}"
-
-
-@lru_cache(maxsize=1024)
-def _stem(key: str) -> tuple[str, str]:
-    """A sample's name as a part of its outputs' names, and its ending."""
-    stem, suffix = os.path.splitext(key.rpartition("/")[2])
-    if len(suffix) > _LONGEST_SUFFIX or not suffix[1:].isalnum() or not suffix.isascii():
-        stem, suffix = stem + suffix, ""
-    stem = _UNSAFE.sub("_", stem).lstrip("._-") or "image"
-    while len(os.fsencode(stem)) > _LONGEST_STEM:
-        stem = stem[:-1]
-    return stem, suffix

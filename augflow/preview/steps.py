@@ -39,7 +39,7 @@ def _busiest(plan: Plan, bench: Bench, chain: Chain, aside: list[Aside]) -> tupl
             continue
         for unit in plan.units_of(label):
             copies = range(unit.first, min(unit.end, unit.first + _COPIES))
-            made = [copy for copy in copies if bench.maker.views.namer.chain(unit, copy) == chain.name]
+            made = [copy for copy in copies if bench.maker.views.namer.of(unit).chain(copy) == chain.name]
             if not made:
                 continue
             if not readable(unit, bench):
@@ -81,5 +81,5 @@ def _row(unit: Unit, copy: int, chain: Chain, bench: Bench) -> Row:
             told_of = draws.say(entry["transform"], draws.draw_of(entry))
             tiles.append(Tile(entry["step"], (told_of,), after(done)))
     what = "the original" if copy == ORIGINAL else f"copy {copy}"
-    _, path = bench.maker.views.namer.name(unit, copy, chain.name)
+    _, path = bench.maker.views.namer.of(unit).name(copy, chain.name)
     return Row(f"{told(unit.key)}, {what}", tuple(tiles), path)

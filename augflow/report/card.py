@@ -17,7 +17,8 @@ import yaml
 
 from augflow import __version__
 from augflow.ledger import ledger
-from augflow.plan.plan import Namer, Plan
+from augflow.plan.names import Namer
+from augflow.plan.plan import Plan
 from augflow.report.page import text_of
 from augflow.sink.folder import CARD
 from augflow.source import Aside, told

@@ -147,7 +147,7 @@ def test_the_larger_photographs_are_the_fewer_are_made_together(
 def test_of_many_copies_few_are_held_at_a_time(tmp_path: Path) -> None:
     (order, *_) = lay(tmp_path, [(30, 40)])
     made, desk = maker(tmp_path)
-    made.several([(*order[:2], tuple(range(100)), None, None)])
+    made.several([(*order[:2], tuple(range(300)), None, None)])
     runs = "".join("e" if event == "encode a" else " " for event in desk.events).split()
-    assert [len(run) for run in runs] == [32, 32, 32, 4]
-    assert len(desk.records) == 100
+    assert [len(run) for run in runs] == [128, 128, 44]
+    assert len(desk.records) == 300

@@ -5,49 +5,28 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
-import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
-from augflow.engine.render import Render
 from augflow.errors import RecipeError
 from augflow.plan import target
-from augflow.plan.census import Census, Keys
-from augflow.plan.plan import ORIGINAL, Namer, Plan, Unit
-from augflow.recipe.recipe import Originals, Recipe, Rule, Surplus
+from augflow.plan.plan import ORIGINAL, Plan
+from augflow.recipe.recipe import Recipe, Rule
+from tests.plan.small_plans import ORIGINALS, census, counts, recipe
 
 SOME = settings(max_examples=120, deadline=None)
-ORIGINALS: tuple[Originals, ...] = ("keep", "render", "augment", "omit")
-CHAINS = {"gentle": "aa", "strong": "bb"}
-Classes = Mapping[str, int | list[str]]
 Task = tuple[str, str, int]
 
-counts = st.dictionaries(st.sampled_from(["hat", "shoe", "no", "0012"]), st.integers(0, 12), min_size=1)
 targets = st.one_of(
     st.integers(0, 60),
     st.sampled_from(["max", "median", "mean", "min", "sqrt", "keep", "auto", "minority", "not minority"]),
     st.integers(0, 40).map(lambda tenths: f"{tenths / 10}x"),
     st.integers(0, 20).map(lambda tenths: f"{tenths / 10}max"),
 )
-
-
-def recipe(
-    aim: object = "max",
-    max_copies: int = 20,
-    surplus: Surplus = "keep",
-    originals: Originals = "augment",
-    seed: int = 0,
-    weights: Mapping[str, float] | None = None,
-    **classes: Rule,
-) -> Recipe:
-    rule = Rule(target.parse(aim), tuple((weights or {"gentle": 1.0}).items()), surplus, max_copies)
-    return Recipe(seed, originals, rule, classes, {}, Render(), {})
 
 
 recipes = st.builds(
@@ -58,15 +37,6 @@ recipes = st.builds(
     originals=st.sampled_from(ORIGINALS),
     seed=st.integers(0, 5),
 )
-
-
-def census(classes: Classes) -> Census:
-    found = Census({label: Keys() for label in classes})
-    for label, samples in classes.items():
-        names = [f"{number}.jpg" for number in range(samples)] if isinstance(samples, int) else samples
-        for name in names:
-            found.classes[label].append(f"{label}/{name}")
-    return found
 
 
 def tasks(plan: Plan) -> list[Task]:
@@ -259,122 +229,3 @@ def test_digests_tell_plans_apart() -> None:
     ]
     assert len(set(digests)) == len(digests)
     assert Plan(recipe(9), census({"hat": 4, "shoe": 2})).digest == digests[0]
-
-
-# Names.
-
-
-def namer(**options: Any) -> Namer:
-    return Namer(recipe(**options), CHAINS)
-
-
-names = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=80)
-bytes_names = st.binary(min_size=1, max_size=250).map(
-    lambda raw: raw.replace(b"\0", b"_").replace(b"/", b"_").decode("utf-8", "surrogateescape")
-)
-PATH = re.compile(r"hat/[^/\x00-\x1f\x7f\\:*?\"<>|]+\Z")
-
-
-@given(
-    st.one_of(names, bytes_names),
-    st.sampled_from([".jpg", ".jpeg", ".PNG", "", ".tar.gz", ".x" * 40, ".", ". ", ".j\ng", ".b:c"]),
-)
-@SOME
-def test_names_are_safe_for_any_file_system(stem: str, suffix: str) -> None:
-    for originals in ("augment", "keep"):
-        for copy in (0, 1, 12_345):
-            key, path = namer(originals=originals).name(Unit("hat", f"hat/deep/{stem}{suffix}", 0, 9), copy, "gentle")
-            assert re.fullmatch("[0-9a-f]{16}", key)
-            assert PATH.match(path), path
-            name = path.removeprefix("hat/")
-            assert key in name
-            assert name[0] not in ".-_"
-            assert len(name.encode("utf-8")) <= 255  # raises for what is no UTF-8
-            assert not name.endswith((".", " "))
-
-
-@pytest.mark.parametrize(
-    ("key", "stem"),
-    [
-        ("hat/1.jpg", "1"),
-        ("hat/a/b/photo.one.jpeg", "photo.one"),
-        ("hat/-rf.jpg", "rf"),
-        ("hat/.hidden.jpg", "hidden"),
-        ("hat/two\nlines.jpg", "two_lines"),
-        ("hat/a\\b.jpg", "a_b"),
-        ('hat/"<?>".jpg', "image"),
-        ("hat/été.jpg", "été"),
-        ("hat/caf\udce9.jpg", "caf_"),
-        ("hat/" + "x" * 240 + ".jpg", "x" * 120),
-        ("hat/" + "é" * 120 + ".jpg", "é" * 60),
-    ],
-)
-def test_names_are_their_sample_s_as_far_as_that_goes(key: str, stem: str) -> None:
-    made, path = namer().name(Unit("hat", key, 0, 2), 1, "gentle")
-    assert path == f"hat/{stem}-001-{made}.jpg"
-
-
-def test_what_is_kept_as_it_was_keeps_its_ending() -> None:
-    unit = Unit("hat", "hat/1.PNG", 0, 2)
-    assert namer(originals="keep").name(unit, ORIGINAL, None)[1].endswith(".PNG")
-    assert namer(originals="keep").name(unit, 1, "gentle")[1].endswith(".jpg")
-    assert namer(originals="render").name(unit, ORIGINAL, None)[1].endswith(".jpg")
-
-
-@given(counts.filter(lambda classes: any(classes.values())), st.sampled_from(ORIGINALS), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
-def test_every_output_has_a_name_of_its_own(classes: dict[str, int], originals: Originals, seed: int) -> None:
-    made = recipe(40, originals=originals, seed=seed, weights={"gentle": 1, "strong": 2})
-    plan, given_names = Plan(made, census(classes)), Namer(made, CHAINS)
-    found = []
-    for unit in plan.units():
-        for copy in range(unit.first, unit.end):
-            found.append(given_names.name(unit, copy, given_names.chain(unit, copy)))
-    assert len({key for key, _ in found}) == len({path.casefold() for _, path in found}) == len(found)
-    again = Namer(made, dict(CHAINS))
-    unit = next(plan.units())
-    copy = unit.first
-    assert again.name(unit, copy, again.chain(unit, copy)) == given_names.name(
-        unit, copy, given_names.chain(unit, copy)
-    )
-
-
-def test_keys_follow_what_decides_the_pixels_and_nothing_else() -> None:
-    unit = Unit("hat", "hat/1.jpg", 0, 9)
-    key = namer().name(unit, 1, "gentle")[0]
-    assert namer(aim=500, max_copies=3, surplus="drop").name(unit._replace(end=2), 1, "gentle")[0] == key
-    assert namer(weights={"gentle": 1, "strong": 1}).name(unit, 1, "gentle")[0] == key
-    sharper = dataclasses.replace(recipe(), render=Render(quality=91))
-    others = [
-        namer().name(unit, 2, "gentle")[0],
-        namer().name(unit, 1, "strong")[0],
-        namer(seed=1).name(unit, 1, "gentle")[0],
-        namer().name(unit._replace(key="hat/2.jpg"), 1, "gentle")[0],
-        namer().name(unit._replace(label="shoe"), 1, "gentle")[0],
-        Namer(recipe(), {**CHAINS, "gentle": "cc"}).name(unit, 1, "gentle")[0],
-        Namer(sharper, CHAINS).name(unit, 1, "gentle")[0],
-        namer(originals="keep").name(unit, 0, None)[0],
-        namer(originals="render").name(unit, 0, None)[0],
-        namer().name(unit, 0, "gentle")[0],
-    ]
-    assert len({key, *others}) == len(others) + 1
-
-
-def test_chains_are_drawn_by_their_weights() -> None:
-    weights = {"gentle": 3, "strong": 1, "other": 0.5}
-    made = recipe(weights=weights)
-    given_names = Namer(made, {**CHAINS, "other": "cc"})
-    drawn = Counter(given_names.chain(Unit("hat", f"hat/{n // 4}.jpg", 0, 9), n % 4) for n in range(4000))
-    for name, weight in weights.items():
-        low, high = stats.binom.interval(0.999, 4000, weight / 4.5)
-        assert low <= drawn[name] <= high, drawn
-    assert namer().chain(Unit("hat", "hat/1.jpg", 0, 9), 3) == "gentle"
-
-
-@pytest.mark.parametrize("originals", ORIGINALS)
-def test_originals_go_through_a_chain_only_when_they_are_augmented(
-    originals: Literal["keep", "render", "augment", "omit"],
-) -> None:
-    given_names, unit = namer(originals=originals), Unit("hat", "hat/1.jpg", 0, 9)
-    assert given_names.chain(unit, ORIGINAL) == ("gentle" if originals == "augment" else None)
-    assert given_names.chain(unit, 1) == "gentle"
