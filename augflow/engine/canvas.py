@@ -6,7 +6,6 @@ runs in between. Nothing is sampled, looked up or even decoded until somebody as
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -23,26 +22,18 @@ class Canvas:
     """An image with all that waits to be carried out on it."""
 
     def __init__(self, photograph: Photograph) -> None:
+        self.gray = photograph.gray
+        self.size = photograph.size
+        """As it stands after all that waits."""
         self._photograph = photograph
+        self._held: Pixels | None = None
+        """What has been made of the photograph so far, if anything."""
         self._owned = False
-        self._passes: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._table: Table | None = None
-        self._rest(photograph.size)
-
-    @property
-    def size(self) -> Size:
-        """Size as it stands after all that waits."""
-        return self._size
-
-    @property
-    def gray(self) -> bool:
-        return self._photograph.gray
-
-    def _rest(self, size: Size) -> None:
+        self._passes: list[_Pass] = []
         self._matrix: Rows | None = None
-        self._size = size
         self._border: Border | None = None
         self._fill: Fill = 0
+        self._table: Table | None = None
 
     def move(self, matrix: Matrix, size: Size, border: Border | None, fill: Fill) -> None:
         """Add geometry; `border` is None where it cannot look beyond the photograph."""
@@ -50,7 +41,7 @@ class Canvas:
             self._close()
         rows: Rows = np.asarray(matrix, np.float64).tolist()
         self._matrix = rows if self._matrix is None else product(self._matrix, rows)
-        self._size = size
+        self.size = size
         if border:
             self._border, self._fill = border, fill
 
@@ -71,47 +62,47 @@ class Canvas:
         made = transform.apply(image, **params)
         if made.dtype != np.uint8 or made.ndim != 3 or made.shape[2] != image.shape[2]:
             raise TypeError(f"{type(transform).__name__}.apply returned {made.dtype} {made.shape} for {image.shape}")
-        owned = self._owned or not np.may_share_memory(made, held)
-        self._hold(np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made), owned)
-        self._rest(self._photograph.size)
+        self._owned = self._owned or not np.may_share_memory(made, held)
+        self._held = np.ascontiguousarray(made[..., 0] if made.shape[2] == 1 else made)
+        self.size = Size(made.shape[0], made.shape[1])
 
     def pixels(self) -> Pixels:
         """Carry out all that waits and return the pixels."""
-        while self.carry_on():
-            pass
-        return self._photograph.pixels
+        while self.waits():
+            self.carry_on()
+        return self._photograph.pixels if self._held is None else self._held
 
-    def carry_on(self) -> bool:
-        """Carry out one pass of those that wait; say whether there was one."""
+    def waits(self) -> bool:
+        """Whether a pass waits to be carried out."""
+        return bool(self._passes) or self._matrix is not None or self._table is not None
+
+    def carry_on(self) -> None:
+        """Carry out one pass of those that wait."""
         self._close()
-        if not self._passes:
-            return False
-        act, given = self._passes.popleft()
+        act, given = self._passes.pop(0)
         act(self, *given)
-        return True
 
     def _close(self) -> None:
         """Let nothing more share a pass with what waits."""
         if self._matrix is not None:
-            self._passes.append((Canvas._sample, (self._matrix, self._size, self._border or "reflect", self._fill)))
-            self._rest(self._size)
+            self._passes.append((Canvas._sample, (self._matrix, self.size, self._border or "reflect", self._fill)))
+            self._matrix, self._border, self._fill = None, None, 0
         if self._table is not None:
             self._passes.append((Canvas._translate, (self._table,)))
             self._table = None
 
     def _sample(self, matrix: Rows, size: Size, border: Border, fill: Fill) -> None:
-        made = warp(self._photograph, matrix, size, border, fill)
-        self._hold(made, owned=self._owned or made.base is None)
+        photograph = self._photograph if self._held is None else Photograph(self._held)
+        self._held = warp(photograph, matrix, size, border, fill)
+        self._owned = self._owned or self._held.base is None
 
     def _translate(self, table: Table) -> None:
-        held = self._photograph.pixels
-        made = _look_up(held, table, into=held if self._owned else None)
-        if made is not held:
-            self._hold(made, owned=True)
+        held = self._photograph.pixels if self._held is None else self._held
+        self._held = _look_up(held, table, into=held if self._owned else None)
+        self._owned = True
 
-    def _hold(self, pixels: Pixels, owned: bool) -> None:
-        self._photograph = Photograph(pixels)
-        self._owned = owned
+
+_Pass = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 def _look_up(pixels: Pixels, table: Table, into: Pixels | None) -> Pixels:

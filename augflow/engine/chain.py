@@ -195,9 +195,9 @@ def _resized(transform: Any, size: Size, params: Params) -> Size:
 def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Pixels:
     """Perform `drawn` on a photograph, with the render's crop and resize after top-level step number `fold`."""
     laid = Laid(photograph, drawn, fold, render)
-    while laid.carry_on():
-        pass
-    return laid.pixels
+    while laid.waits():
+        laid.carry_on()
+    return laid.pixels()
 
 
 class Laid:
@@ -208,26 +208,32 @@ class Laid:
 
         self._canvas = Canvas(photograph)
         self._laying = _lay_all(self._canvas, drawn, fold, render)
-        next(self._laying, None)
+        self._touches = next(self._laying)
 
-    def carry_on(self) -> bool:
-        """Carry out one pass; say whether there was one."""
-        return self._canvas.carry_on() or next(self._laying, False)
+    def waits(self) -> bool:
+        """Whether a pass waits to be carried out."""
+        return self._touches or self._canvas.waits()
 
-    @property
+    def carry_on(self) -> None:
+        """Carry out one pass."""
+        if self._canvas.waits():
+            self._canvas.carry_on()
+        else:
+            self._touches = next(self._laying)
+
     def pixels(self) -> Pixels:
-        """As they are once nothing waits to be carried out."""
+        """As they are once no pass waits."""
         return self._canvas.pixels()
 
 
 def _lay_all(canvas: Canvas, drawn: Sequence[Drawn], fold: int, render: Render) -> Iterator[bool]:
-    """Lay steps and render; yield True before each step that touches pixels, and in the end."""
+    """Lay steps and render; yield True before each step that touches pixels, False in the end."""
     before = [step for step in drawn if step.step <= fold]
     yield from _lay(canvas, before)
     _fit(canvas, render)
     yield from _lay(canvas, drawn[len(before) :])
     _fit(canvas, render)
-    yield True
+    yield False
 
 
 def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:

@@ -125,9 +125,11 @@ class Views:
             begun.done = True
             return
         photograph.reduction = 1
-        if not begun.laid.carry_on():
-            begun.pixels = begun.laid.pixels
-            begun.record["height"], begun.record["width"] = begun.pixels.shape[:2]
-            begun.done = True
+        if begun.laid.waits():
+            begun.laid.carry_on()
         if photograph.reduction > 1:
             begun.record["converted"].append(f"decoded at 1/{photograph.reduction}")
+        if not begun.laid.waits():
+            begun.pixels = begun.laid.pixels()
+            begun.record["height"], begun.record["width"] = begun.pixels.shape[:2]
+            begun.done = True
