@@ -13,7 +13,9 @@ from augflow.transform import Border, Pixels, Size
 
 _warp = kernel("warp", "piiipiippiiiu")
 _BORDERS: dict[Border, int] = {"reflect": 0, "nearest": 1, "wrap": 2, "constant": 3}
-_MATRIX, _EDGES = struct.Struct("=9d"), struct.Struct("=4d")
+_CHANNELS = {(): 1, (4,): 4}
+"""By what a shape has beyond height and width."""
+_MATRIX, _EDGES = struct.Struct("=9d").pack, struct.Struct("=4d").pack
 
 
 def warp(
@@ -36,20 +38,14 @@ def warp(
     Raises:
         ValueError: the pixels are not of that shape and kind: C would read and write beyond them.
     """
-    if (
-        pixels.dtype != np.uint8
-        or (pixels.ndim, *pixels.shape[2:]) not in ((2,), (3, 4))
-        or 0 in (*pixels.shape, *size)
-    ):
-        raise ValueError(f"neither gray bytes nor four of them a pixel: {pixels.dtype} {pixels.shape} to {size}")
+    shape = pixels.shape
+    if pixels.dtype != np.uint8 or shape[2:] not in _CHANNELS or len(shape) < 2 or not all((*shape, *size)):
+        raise ValueError(f"neither gray bytes nor four of them a pixel: {pixels.dtype} {shape} to {size}")
     pixels = np.ascontiguousarray(pixels)
-    made: Pixels = np.empty((*size, *pixels.shape[2:]), np.uint8)
-    height, width = pixels.shape[:2]
-    channels = 1 if pixels.ndim == 2 else 4
+    made: Pixels = np.empty((*size, *shape[2:]), np.uint8)
     across, down, last = matrix
     _warp(
-        address(pixels), width, height, channels, address(made), size.width, size.height,
-        _MATRIX.pack(*across, *down, *last), _EDGES.pack(*edges), *taps, _BORDERS[border],
-        int.from_bytes(fill, sys.byteorder),
+        address(pixels), shape[1], shape[0], _CHANNELS[shape[2:]], address(made), size[1], size[0],
+        _MATRIX(*across, *down, *last), _EDGES(*edges), *taps, _BORDERS[border], int.from_bytes(fill, sys.byteorder),
     )  # fmt: skip
     return made
