@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from augflow.draw import Streams
 from augflow.engine.chain import Chain, Drawn, Laid
 from augflow.engine.sample import Sample
+from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.names import Namer, Names
 from augflow.plan.plan import Unit
 from augflow.recipe.recipe import Recipe
@@ -22,6 +23,15 @@ from augflow.transform import Pixels
 
 NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ESTALE})
 """Why a sound file may be unreadable: the machine is short of something. That sets no sample aside."""
+
+
+def at_fault(error: Exception) -> ImageError:
+    """What went wrong in a stage, as the fault of the sample; what is the surroundings' is raised again."""
+    if isinstance(error, ImageError):
+        return error
+    if isinstance(error, (SurroundingsError, OSError)):
+        raise error
+    return ImageError("chain failed", f"{type(error).__name__}: {error}")
 
 
 class Begun:
@@ -73,11 +83,21 @@ class Views:
         return Family(self.namer.of(unit), sample)
 
     def make(self, begun: Begun) -> None:
-        """Bring one output through all stages."""
-        for stage in self.before_pixels:
-            stage(begun)
-        while not begun.done:
-            self.perform(begun)
+        """Bring one output through all stages.
+
+        Raises:
+            ImageError: it cannot be made.
+        """
+        try:
+            for stage in self.before_pixels:
+                stage(begun)
+            while not begun.done:
+                self.perform(begun)
+        except Exception as error:
+            fault = at_fault(error)
+            if fault is error:
+                raise
+            raise fault from error
 
     @property
     def before_pixels(self) -> tuple[Callable[[Begun], None], ...]:

@@ -17,8 +17,8 @@ from augflow.engine.codec import encode
 from augflow.engine.order import Done, Order
 from augflow.engine.sample import open_sample
 from augflow.engine.time_limit import TimeLimit
-from augflow.engine.views import NOT_ITS_FAULT, Begun, Family, Views
-from augflow.errors import ImageError, SurroundingsError
+from augflow.engine.views import NOT_ITS_FAULT, Begun, Family, Views, at_fault
+from augflow.errors import ImageError
 from augflow.plan.plan import ORIGINAL, Unit
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
@@ -75,10 +75,7 @@ class Maker:
         return self.several([order])[0]
 
     def several(self, orders: Sequence[Order]) -> list[Done]:
-        """Make what orders ask for, each stage for some outputs before the next.
-
-        Caches stay warm so: what is small takes a quarter less time.
-        """
+        """Make what orders ask for, each stage for some outputs before the next."""
         tasks = [_Task(order) for order in orders]
         for some in self._opened(tasks):
             self._make(some)
@@ -182,12 +179,8 @@ def _bring_on(outputs: Iterable[_Output], stage: Callable[[Any], None]) -> None:
             continue
         try:
             stage(output)
-        except ImageError as error:
-            output.task.fault = error
-        except (SurroundingsError, OSError):
-            raise
         except Exception as error:
-            output.task.fault = ImageError("chain failed", f"{type(error).__name__}: {error}")
+            output.task.fault = at_fault(error)
 
 
 def keep_memory() -> None:

@@ -105,13 +105,8 @@ class Renderer:
 
     def _render(self, view: View, sample: Sample) -> Rendered:
         views = self._views()
-        try:
-            begun = Begun(views.of(view.unit, sample), view.copy)
-            views.make(begun)
-        except (ImageError, SurroundingsError, OSError):
-            raise
-        except Exception as error:
-            raise ImageError("chain failed", f"{type(error).__name__}: {error}") from error
+        begun = Begun(views.of(view.unit, sample), view.copy)
+        views.make(begun)
         record, pixels = begun.record, begun.pixels
         record["parents"] = sample.parents
         if pixels is None:
