@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from augflow.config.compose import Settings as Settings
     from augflow.config.compose import compose as compose
     from augflow.engine.chain import Chain as Chain
-    from augflow.engine.chain import perform as perform
+    from augflow.engine.performing import perform as perform
     from augflow.errors import AugflowError as AugflowError
     from augflow.online.opening import stream as stream
     from augflow.online.stream import Stream as Stream
@@ -46,7 +46,7 @@ _HOMES = {
     "Watch": "runner",
     "compose": "config.compose",
     "open_source": "source",
-    "perform": "engine.chain",
+    "perform": "engine.performing",
     "read_recipe": "recipe.reader",
     "run": "runner",
     "stream": "online.opening",

@@ -50,7 +50,6 @@ MAKING = ("run",)
 """Verbs that make images: their workers' imports begin before anything else."""
 
 _WORKERS_IMPORT = (
-    "augflow.engine.canvas",
     "augflow.engine.work",
     *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
     "augflow.source.folder",

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from augflow.engine.chain import Drawn, finish
+from augflow.engine.chain import Drawn
 from augflow.engine.codec import decode, encode, open_image
+from augflow.engine.performing import finish
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
 from augflow.engine.time_limit import TimeLimit, reason

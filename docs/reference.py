@@ -17,7 +17,7 @@ from PIL import Image
 
 from augflow.cli import VERBS
 from augflow.draw import Streams
-from augflow.engine.chain import perform
+from augflow.engine.performing import perform
 from augflow.ledger.ledger import schema as ledger_schema
 from augflow.recipe.json_schema import recipe_schema
 from augflow.registry import Registry

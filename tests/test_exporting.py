@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from augflow import cli
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, perform
+from augflow.engine.chain import Chain
+from augflow.engine.performing import perform
 from augflow.engine.render import Render
 from augflow.exporting.albumentations import Exported, export
 from augflow.importing.reader import read

@@ -21,6 +21,7 @@ LAYERS = (
     "engine.sampling",
     "engine.canvas",
     "engine.chain engine.codec",
+    "engine.performing",
     "recipe.passes recipe.effect recipe.diff",
     "recipe.written",
     "recipe.lock",

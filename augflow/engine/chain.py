@@ -1,4 +1,4 @@
-"""A chain, built from its description: draw its steps for one output, then perform what was drawn.
+"""A chain, built from its description, draws its steps for one output.
 
 The description is plain JSON, checked before (`recipe/reader.py`): a list of steps, each with `name` and `p` and one of
 `use` (a transform, with `arguments`), `one_of` (steps, with `weight` each) and `steps` (another chain's, named by
@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from augflow import markup
 from augflow.draw import Streams, digest
 from augflow.engine.render import Render
-from augflow.errors import PluginError
 from augflow.registry import Registry
-from augflow.transform import Image, Params, Pixels, Size
+from augflow.transform import Params, Size
 
 if TYPE_CHECKING:
-    from augflow.engine.canvas import Canvas
-    from augflow.engine.sampling import Photograph
+    pass
 
 Description = Mapping[str, Any]
 Entry = dict[str, Any]
@@ -70,7 +68,7 @@ class Step:
         params = self.transform.draw(streams.generator(), size)
         entries.append({**self.idle, "fired": True, "draw": params})
         drawn.append(Drawn(number, self.transform, params))
-        return _resized(self.transform, size, params)
+        return resized(self.transform, size, params)
 
 
 @dataclass(frozen=True)
@@ -188,93 +186,6 @@ def _entry(path: str, transform: str, version: int, arguments: str | None = None
     }
 
 
-def _resized(transform: Any, size: Size, params: Params) -> Size:
+def resized(transform: Any, size: Size, params: Params) -> Size:
+    """The size that an image of `size` has after a transform."""
     return Size(*transform.resized(size, **params)) if hasattr(transform, "resized") else size
-
-
-def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> Pixels:
-    """Perform `drawn` on a photograph, with the render's crop and resize after top-level step number `fold`."""
-    laid = Laid(photograph, drawn, fold, render)
-    while laid.waits():
-        laid.carry_on()
-    return laid.pixels()
-
-
-class Laid:
-    """What `finish` does, got as far as can be without touching a pixel, then carried out pass by pass."""
-
-    def __init__(self, photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Render) -> None:
-        from augflow.engine.canvas import Canvas
-
-        self._canvas = Canvas(photograph)
-        self._laying = _lay_all(self._canvas, drawn, fold, render)
-        self._touches = next(self._laying)
-
-    def waits(self) -> bool:
-        """Whether a pass waits to be carried out."""
-        return self._touches or self._canvas.waits()
-
-    def carry_on(self) -> None:
-        """Carry out one pass."""
-        if self._canvas.waits():
-            self._canvas.carry_on()
-        else:
-            self._touches = next(self._laying)
-
-    def pixels(self) -> Pixels:
-        """As they are once no pass waits."""
-        return self._canvas.pixels()
-
-
-def _lay_all(canvas: Canvas, drawn: Sequence[Drawn], fold: int, render: Render) -> Iterator[bool]:
-    """Lay steps and render; yield True before each step that touches pixels, False in the end."""
-    before = [step for step in drawn if step.step <= fold]
-    yield from _lay(canvas, before)
-    _fit(canvas, render)
-    yield from _lay(canvas, drawn[len(before) :])
-    _fit(canvas, render)
-    yield False
-
-
-def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
-    """Perform transforms with their draws on an image, fused as in a chain; the input is left as it was."""
-    from augflow.engine.canvas import Canvas, image_of, pixels_of
-    from augflow.engine.sampling import Photograph
-
-    canvas = Canvas(Photograph(pixels_of(image)))
-    for _ in _lay(canvas, [Drawn(0, transform, params) for transform, params in drawn]):
-        pass
-    return image_of(canvas.pixels())
-
-
-def _fit(canvas: Canvas, render: Render) -> None:
-    size, target = canvas.size, render.target(canvas.size)
-    if target != size:
-        canvas.move(render.matrix(size), target, render.border if render.fit == "pad" else None, render.fill)
-
-
-def _lay(canvas: Canvas, drawn: Iterable[Drawn]) -> Iterator[bool]:
-    """Lay steps onto a canvas; before each that touches pixels yield True."""
-    for step in drawn:
-        transform, params = step.transform, step.params
-        if canvas.gray and getattr(transform, "colour_only", False):
-            continue
-        if hasattr(transform, "matrix"):
-            size = canvas.size
-            canvas.move(
-                transform.matrix(size, **params),
-                _resized(transform, size, params),
-                getattr(transform, "border", None),
-                getattr(transform, "fill", 0),
-            )
-        elif hasattr(transform, "table"):
-            canvas.look_up(_gray_or_colour(transform.table(**params), canvas.gray))
-        elif hasattr(transform, "apply"):
-            yield True
-            canvas.apply(transform, params)
-        else:
-            raise PluginError(f"The transform {type(transform).__name__} has none of matrix, table, apply.")
-
-
-def _gray_or_colour(table: Any, gray: bool) -> Any:
-    return table[:, 1] if gray and table.ndim == 2 else table

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, Drawn, Laid
+from augflow.engine.chain import Chain, Drawn
+from augflow.engine.performing import Laid
 from augflow.engine.sample import Sample
 from augflow.errors import ImageError, SurroundingsError
 from augflow.plan.names import Namer, Names
@@ -145,11 +146,10 @@ class Views:
             begun.done = True
             return
         photograph.reduction = 1
-        if begun.laid.waits():
-            begun.laid.carry_on()
+        waits = begun.laid.carry_on()
         if photograph.reduction > 1:
             begun.record["converted"].append(f"decoded at 1/{photograph.reduction}")
-        if not begun.laid.waits():
+        if not waits:
             begun.pixels = begun.laid.pixels()
             begun.record["height"], begun.record["width"] = begun.pixels.shape[:2]
             begun.done = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from augflow.engine.chain import Drawn, Node, OneOf, Step, finish
+from augflow.engine.chain import Drawn, Node, OneOf, Step
 from augflow.engine.codec import encode, open_image
+from augflow.engine.performing import finish
 from augflow.engine.sampling import Photograph
 from augflow.plan.plan import Plan, Unit
 from augflow.preview.contact import photograph, readable

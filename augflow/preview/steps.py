@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, finish
+from augflow.engine.chain import Chain
 from augflow.engine.codec import Opened, encode, open_image
+from augflow.engine.performing import finish
 from augflow.engine.sampling import Photograph
 from augflow.plan.plan import ORIGINAL, Plan, Unit
 from augflow.preview.contact import photograph, readable

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from augflow.draw import Streams
-from augflow.engine.chain import perform
 from augflow.errors import AugflowError
 from augflow.registry import ALBUMENTATIONS, Registry
 from augflow.transform import IDENTITY, Size
@@ -48,6 +47,8 @@ def _changes_by(transform: Any, params: Mapping[str, Any]) -> bool:
     if hasattr(transform, "table"):
         table = transform.table(**params)
         return bool((table != (IDENTITY if table.ndim == 1 else IDENTITY[:, None])).any())
+    from augflow.engine.performing import perform  # It brings OpenCV, which tables and matrices do without.
+
     picture = np.random.Generator(np.random.Philox(7)).integers(40, 200, (*_SIZE, 3), dtype=np.uint8)
     try:
         return not np.array_equal(perform(picture, [(transform, dict(params))]), picture)

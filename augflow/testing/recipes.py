@@ -64,7 +64,8 @@ class RecipeContract:
     def test_chains_make_images(self) -> None:
         """Every chain of every recipe makes the same image of the same draw, of the size that render says."""
         from augflow.config import lineage, strict
-        from augflow.engine.chain import Chain, finish
+        from augflow.engine.chain import Chain
+        from augflow.engine.performing import finish
         from augflow.engine.sampling import Photograph
         from augflow.recipe.reader import read_recipe
 

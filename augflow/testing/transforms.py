@@ -142,7 +142,7 @@ class TransformContract:
             _demand(whole, type(transform), f"resizes {tuple(size)} to {(height, width)}: not whole, positive numbers")
 
     def test_runs_in_a_chain(self) -> None:
-        from augflow.engine.chain import perform
+        from augflow.engine.performing import perform
 
         for transform, size, params in self._draws():
             for image in images(size):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from augflow.engine import canvas as module
 from augflow.engine.canvas import Canvas, image_of, pixels_of
-from augflow.engine.chain import perform
+from augflow.engine.performing import perform
 from augflow.engine.sampling import Photograph, warp
 from augflow.source.finds import draw_image
 from augflow.transform import IDENTITY, Image, Params, Pixels, Rng, Size, Table

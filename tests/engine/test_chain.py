@@ -13,7 +13,8 @@ import pytest
 from scipy import stats
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, Drawn, Entry, finish, perform
+from augflow.engine.chain import Chain, Drawn, Entry
+from augflow.engine.performing import finish, perform
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
 from augflow.errors import PluginError

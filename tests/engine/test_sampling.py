@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augflow.engine.chain import Drawn, finish, perform
+from augflow.engine.chain import Drawn
 from augflow.engine.codec import encode, open_image
+from augflow.engine.performing import finish, perform
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph, warp
 from augflow.source.demo import CLASSES

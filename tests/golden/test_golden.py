@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, finish, perform
+from augflow.engine.chain import Chain
+from augflow.engine.performing import finish, perform
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
 from augflow.recipe.reader import read_recipe

@@ -9,7 +9,8 @@ import pytest
 
 from augflow.draw import Streams
 from augflow.engine import canvas
-from augflow.engine.chain import Chain, finish
+from augflow.engine.chain import Chain
+from augflow.engine.performing import finish
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph, warp
 from augflow.recipe.passes import passes_of

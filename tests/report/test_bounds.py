@@ -58,7 +58,7 @@ def test_a_window_of_pixels_is_no_range() -> None:
 def test_every_transform_has_bounds_and_can_be_performed_there(use: str) -> None:
     import numpy as np
 
-    from augflow.engine.chain import perform
+    from augflow.engine.performing import perform
 
     found = bounds(Registry().build(use, {}), SIZE, "here")
     assert found

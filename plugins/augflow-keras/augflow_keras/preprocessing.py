@@ -74,7 +74,7 @@ class Preprocessing:
         return made.astype(x.dtype) if channel_axis == 3 else np.moveaxis(made, 2, 0).astype(x.dtype)
 
     def _transformed(self, image: Image, streams: Streams) -> Image:
-        from augflow.engine.chain import perform
+        from augflow.engine.performing import perform
 
         made = perform(image, [(self.transform, self.draw(Size(*image.shape[:2]), streams))])
         if made.shape != image.shape:

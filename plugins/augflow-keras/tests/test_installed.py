@@ -13,7 +13,7 @@ SCRIPT = """
 import json
 import sys
 import numpy as np
-from augflow.engine.chain import perform
+from augflow.engine.performing import perform
 from augflow.registry import Registry
 from augflow.schema import check
 from augflow.transform import Size

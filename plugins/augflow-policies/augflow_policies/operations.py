@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augflow.engine.chain import perform
+from augflow.engine.performing import perform
 from augflow.transform import Border, Fill, Image, Matrix, Params, Rng, Size, Table
 
 if TYPE_CHECKING:

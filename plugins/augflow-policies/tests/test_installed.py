@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SCRIPT = """
 import json
 import numpy as np
-from augflow.engine.chain import perform
+from augflow.engine.performing import perform
 from augflow.registry import Registry
 from augflow.schema import check
 from augflow.transform import Size
