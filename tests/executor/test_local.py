@@ -15,7 +15,7 @@ import pytest
 
 from augflow.errors import AugflowError, PluginError, SurroundingsError
 from augflow.executor import Lost, Work, load, open_executor
-from augflow.executor.local import LocalExecutor
+from augflow.executor.local import LocalExecutor, _Batches
 from augflow.testing import ExecutorContract
 
 MODULE = '''
@@ -437,3 +437,28 @@ def test_one_worker_of_a_few_that_lives_is_enough(work: Build, monkeypatch: pyte
     assert len(found) == 5
     assert isinstance(found[2, "kill"], Lost)
     assert not [*lives]
+
+
+@pytest.mark.parametrize(("seconds", "largest"), [(0.01, 64), (1.0, 1)])
+def test_batches_grow_where_they_come_back_soon(seconds: float, largest: int) -> None:
+    batches, sizes, items = _Batches(range(2000)), [], []
+    for batch in batches:
+        sizes.append(len(batch))
+        items += batch
+        batches.came_back(seconds)
+    assert items == [*range(2000)]
+    assert sizes[:8] == [1] * 8
+    assert sizes[:-1] == sorted(sizes[:-1])
+    assert max(sizes) == largest
+
+
+def test_a_batch_that_takes_long_puts_off_growth() -> None:
+    batches = _Batches(range(10_000))
+    for _ in range(7):
+        batches.came_back(0.01)
+    batches.came_back(1.0)
+    batches.came_back(0.01)
+    assert len(next(batches)) == 1
+    for _ in range(7):
+        batches.came_back(0.01)
+    assert len(next(batches)) == 2
