@@ -98,6 +98,8 @@ class Opened:
 
     Both raise `ImageError` where anything in the data is missing or damaged.
     """
+    held: int = 0
+    """Bytes of pixels that are there already: what has no quick header is decoded as it is opened."""
     proven: Callable[[], bool] = lambda: False
     """Whether the data is known to be sound without being decoded; where it is not, that says nothing."""
 
@@ -132,7 +134,9 @@ def _open_plain_png(data: bytes, max_pixels: int) -> Opened | None:
     pixels = read_plain_png(data, max_pixels)
     if pixels is None:
         return None
-    return Opened(Size(pixels.shape[0], pixels.shape[1]), pixels.ndim == 2, "PNG", (), None, lambda: pixels)
+    return Opened(
+        Size(pixels.shape[0], pixels.shape[1]), pixels.ndim == 2, "PNG", (), None, lambda: pixels, pixels.nbytes
+    )
 
 
 def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
@@ -164,7 +168,8 @@ def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
     notes = (f"orientation {turned} applied",) if turned > 1 else ()
     # Mirrored, a last block that the side does not fill would come first and move all the others.
     aligned = turned in (1, 5) or height % 8 == width % 8 == 0
-    return Opened(size, gray, "JPEG", notes, load if aligned else None, lambda: load(1), lambda: is_surely_whole(data))
+    reduced = load if aligned else None
+    return Opened(size, gray, "JPEG", notes, reduced, lambda: load(1), proven=lambda: is_surely_whole(data))
 
 
 def _fault(what: str, error: Exception) -> ImageError:
@@ -287,7 +292,7 @@ def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
         except Exception as error:
             raise _fault(f"{name}: {type(error).__name__}", error) from error
     size = Size(pixels.shape[0], pixels.shape[1])
-    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels)
+    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels, pixels.nbytes)
 
 
 def _demand_pages(image: TiffImageFile, pages: int, size: int) -> None:

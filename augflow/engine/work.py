@@ -98,21 +98,21 @@ class Maker:
     def _opened(self, tasks: Sequence[_Task]) -> Iterator[deque[_Output]]:
         """Open samples, some at a time."""
         some: deque[_Output] = deque()
-        pixels = 0
+        held = 0
         for task in tasks:
             family = self._open(task)
             if family is None:
                 continue
-            pixels += math.prod(family.sample.opened.size)
+            held += len(family.sample.data) + family.sample.opened.held
             for copy in task.copies:
                 some.append(_Output(task, family, copy))
                 if len(some) == _MOST_OUTPUTS:
                     yield some
-                    some, pixels = deque(), 0
+                    some, held = deque(), 0
             del family  # Its sample may be large, and nobody needs it by the time the next is opened.
-            if pixels >= _MOST_PIXELS and some:
+            if held >= _MOST_BYTES and some:
                 yield some
-                some, pixels = deque(), 0
+                some, held = deque(), 0
         if some:
             yield some
 
@@ -150,8 +150,10 @@ class Maker:
 
 
 _MOST_OUTPUTS = 128
+_MOST_BYTES = 1 << 23
+"""What is held at a time of samples that are opened."""
 _MOST_PIXELS = 2_000_000
-"""What is held at a time of samples that are opened, and of the outputs of one sample."""
+"""What is held at a time of the outputs of one sample."""
 _SMALL = 1 << 14
 """Pixels of a sample up to which it is decoded as it is opened."""
 _ENOUGH_PIXELS = 100_000

@@ -69,14 +69,14 @@ def maker(root: Path, recipe: Mapping[str, Any] = RECIPE) -> tuple[Maker, Desk]:
     return made, desk
 
 
-def lay(root: Path, sizes: Sequence[tuple[int, int]]) -> list[Order]:
+def lay(root: Path, sizes: Sequence[tuple[int, int]], ending: str = "jpg") -> list[Order]:
     """Write images named by letters; an order for each, with an original and two copies."""
     (root / "hat").mkdir(parents=True)
     names = [chr(ord("a") + number) for number in range(len(sizes))]
     for name, (height, width) in zip(names, sizes, strict=True):
         level = np.full((height, width, 3), ord(name), np.uint8)
-        Image.fromarray(level).save(root / "hat" / f"{name}.jpg")
-    return [("hat", f"hat/{name}.jpg", (0, 1, 2), None, None) for name in names]
+        Image.fromarray(level).save(root / "hat" / f"{name}.{ending}")
+    return [("hat", f"hat/{name}.{ending}", (0, 1, 2), None, None) for name in names]
 
 
 def outcome(desk: Desk) -> tuple[dict[str, bytes], list[bytes]]:
@@ -126,18 +126,19 @@ def test_a_step_that_fails_is_its_samples_fault_alone(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("sides", "expected"),
+    ("sides", "ending", "expected"),
     [
-        ((30, 40), "read a, read b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
-        ((400, 500), "read a, read b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
-        ((1500, 1400), f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
+        ((30, 40), "jpg", "read a, read b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
+        ((400, 500), "jpg", "read a, read b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
+        ((1500, 1400), "jpg", f"read a, read b{3 * ', encode a, put a'}{3 * ', encode b, put b'}"),
+        ((1500, 1400), "png", f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
     ],
-    ids=["small", "large", "huge"],
+    ids=["small", "large", "huge", "huge and decoded as they are opened"],
 )
 def test_the_larger_photographs_are_the_fewer_are_made_together(
-    sides: tuple[int, int], expected: str, tmp_path: Path
+    sides: tuple[int, int], ending: str, expected: str, tmp_path: Path
 ) -> None:
-    orders = lay(tmp_path, [sides] * 2)
+    orders = lay(tmp_path, [sides] * 2, ending)
     made, desk = maker(tmp_path, {**RECIPE, "originals": "augment"})
     made.several(orders)
     counted = ((what, len([*run])) for what, run in itertools.groupby(desk.events))
