@@ -98,21 +98,22 @@ class Maker:
     def _opened(self, tasks: Sequence[_Task]) -> Iterator[deque[_Output]]:
         """Open samples, some at a time."""
         some: deque[_Output] = deque()
-        held = 0
+        held = pixels = 0
         for task in tasks:
             family = self._open(task)
             if family is None:
                 continue
             held += len(family.sample.data) + family.sample.opened.held
+            pixels += math.prod(family.sample.opened.size)
             for copy in task.copies:
                 some.append(_Output(task, family, copy))
                 if len(some) == _MOST_OUTPUTS:
                     yield some
-                    some, held = deque(), 0
+                    some, held, pixels = deque(), 0, 0
             del family  # Its sample may be large, and nobody needs it by the time the next is opened.
-            if held >= _MOST_BYTES and some:
+            if some and (held >= _MOST_BYTES or pixels >= _MOST_AHEAD):
                 yield some
-                some, held = deque(), 0
+                some, held, pixels = deque(), 0, 0
         if some:
             yield some
 
@@ -150,8 +151,11 @@ class Maker:
 
 
 _MOST_OUTPUTS = 128
+"""That are drawn together."""
 _MOST_BYTES = 1 << 23
 """What is held at a time of samples that are opened."""
+_MOST_AHEAD = 1 << 24
+"""Pixels of samples whose outputs are drawn together: these are made again where a worker is killed among them."""
 _MOST_PIXELS = 2_000_000
 """What is held at a time of the outputs of one sample."""
 _SMALL = 1 << 14

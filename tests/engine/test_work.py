@@ -131,9 +131,10 @@ def test_a_step_that_fails_is_its_samples_fault_alone(tmp_path: Path, monkeypatc
         ((30, 40), "jpg", "read a, read b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
         ((400, 500), "jpg", "read a, read b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
         ((1500, 1400), "jpg", f"read a, read b{3 * ', encode a, put a'}{3 * ', encode b, put b'}"),
+        ((4200, 4100), "jpg", f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
         ((1500, 1400), "png", f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
     ],
-    ids=["small", "large", "huge", "huge and decoded as they are opened"],
+    ids=["small", "large", "huge", "enormous", "huge and decoded as they are opened"],
 )
 def test_the_larger_photographs_are_the_fewer_are_made_together(
     sides: tuple[int, int], ending: str, expected: str, tmp_path: Path
