@@ -1,4 +1,4 @@
-"""What one output is to be, drawn and told in a record, and its pixels; nothing is written here."""
+"""Outputs, stage by stage: what each is to be, drawn and told in a record, and its pixels; nothing is written here."""
 
 from __future__ import annotations
 

@@ -98,7 +98,6 @@ def _folder(label: str) -> str:
     return f"{name.encode()[:_LONGEST_STEM].decode(errors='ignore')}~{digest(name).hex()[:16]}"
 
 
-@lru_cache(maxsize=1024)
 def _stem(key: str) -> tuple[str, str]:
     """A sample's name as a part of its outputs' names, and its ending."""
     stem, suffix = os.path.splitext(key.rpartition("/")[2])
