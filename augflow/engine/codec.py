@@ -12,7 +12,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from augflow.engine.modes import converted
 from augflow.engine.plain_png import read_plain_png
 from augflow.engine.render import Render
 from augflow.engine.time_limit import NONE, TimeLimit
@@ -34,7 +35,6 @@ from augflow.transform import Pixels, Size
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _MOST_SCANS = 100
 """Encoders write a dozen. What has more is refused at once, not after `source.decode_timeout` for each such file."""
-_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,16 @@ def open_image(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Opened:
     return opened
 
 
+def _decoded(pixels: Pixels, name: str, notes: Sequence[str] = ()) -> Opened:
+    size = Size(pixels.shape[0], pixels.shape[1])
+    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels, pixels.nbytes)
+
+
 def _open_plain_png(data: bytes, max_pixels: int) -> Opened | None:
     pixels = read_plain_png(data, max_pixels)
     if pixels is None:
         return None
-    return Opened(
-        Size(pixels.shape[0], pixels.shape[1]), pixels.ndim == 2, "PNG", (), None, lambda: pixels, pixels.nbytes
-    )
+    return _decoded(pixels, "PNG")
 
 
 def _open_jpeg(data: bytes, max_pixels: int, limit: TimeLimit) -> Opened | None:
@@ -286,13 +289,12 @@ def _open_with_pillow(data: bytes, max_pixels: int) -> Opened:
             if turned in range(2, 9):
                 notes.append(f"orientation {turned} applied")
                 image = ImageOps.exif_transpose(image)  # of a TIFF Pillow has done it by now
-            pixels = _convert(image, bits, notes)
+            pixels = converted(image, bits, notes)
         except ImageError:
             raise
         except Exception as error:
             raise _fault(f"{name}: {type(error).__name__}", error) from error
-    size = Size(pixels.shape[0], pixels.shape[1])
-    return Opened(size, pixels.ndim == 2, name, tuple(notes), None, lambda: pixels, pixels.nbytes)
+    return _decoded(pixels, name, notes)
 
 
 def _demand_pages(image: TiffImageFile, pages: int, size: int) -> None:
@@ -326,62 +328,6 @@ def _bits(image: Pillow.Image, data: bytes) -> int:
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return data[24]
     return int(max(image.tag_v2.get(258, (8,)))) if isinstance(image, TiffImageFile) else 8
-
-
-def _convert(image: Pillow.Image, bits: int, notes: list[str]) -> Pixels:
-    mode = image.mode
-    if mode == "F":
-        raise ImageError("unsupported", "floating-point pixels have no agreed range")
-    if mode in ("I", "I;16", "I;16B", "I;16L"):
-        notes.append("16 bits reduced to 8")
-        return _by_strips(image, 1, _reduce)
-    if bits == 16:
-        notes.append("16 bits reduced to 8")
-    if mode in _ALPHA or "transparency" in image.info:
-        notes.append("alpha laid over white")
-        gray = mode in ("LA", "La", "L")
-        return _by_strips(image, 1 if gray else 4, lambda strip: _flatten(strip, gray))
-    if mode in ("L", "1"):
-        return _by_strips(image, 1, lambda strip: np.asarray(strip.convert("L")))
-    if mode != "RGB":
-        notes.append(f"{_SPACES.get(mode, mode)} converted to RGB")
-    return _by_strips(image, 4, lambda strip: _padded(strip.convert("RGB")))
-
-
-_SPACES = {"P": "palette", "YCbCr": "YCbCr", "CMYK": "CMYK", "LAB": "Lab", "HSV": "HSV"}
-
-
-def _by_strips(image: Pillow.Image, channels: int, convert: Callable[[Pillow.Image], Pixels]) -> Pixels:
-    """Convert some rows at a time: whole copies of a large picture take more memory than the picture itself."""
-    width, height = image.size
-    made = np.empty((height, width, channels)[: 2 if channels == 1 else 3], np.uint8)
-    rows = max(1, _STRIP // width)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        made[top:bottom] = convert(image if rows >= height else image.crop((0, top, width, bottom)))
-    return made
-
-
-_STRIP = 4_000_000
-
-
-def _reduce(image: Pillow.Image) -> Pixels:
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65_535:
-        raise ImageError("unsupported", "32-bit pixels have no agreed range")
-    return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
-
-
-def _flatten(image: Pillow.Image, gray: bool) -> Pixels:
-    whole = image.convert("RGBA")
-    white = Pillow.new("RGBA", whole.size, (255, 255, 255, 255))
-    white.alpha_composite(whole)
-    return np.asarray(white.convert("L")) if gray else _padded(white.convert("RGB"))
-
-
-def _padded(image: Pillow.Image) -> Pixels:
-    """RGB with a spare byte for each pixel, as the engine likes it."""
-    return np.asarray(image.convert("RGBA"))
 
 
 def encode(pixels: Pixels, render: Render) -> bytes:

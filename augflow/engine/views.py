@@ -42,7 +42,6 @@ class Begun:
     drawn: Sequence[Drawn] = ()
     laid: Laid
     pixels: Pixels | None = None
-    done = False
 
     def __init__(self, family: Family, copy: int) -> None:
         self.family, self.copy = family, copy
@@ -50,6 +49,11 @@ class Begun:
         self.chain = family.names.chain(copy)
         self.verbatim = family.names.verbatim(copy)
         """Whether the sample's own bytes are the output."""
+
+    @property
+    def done(self) -> bool:
+        """Whether no pass over pixels is left to be carried out."""
+        return self.verbatim or self.pixels is not None
 
 
 class Family:
@@ -119,6 +123,8 @@ class Views:
             "render": None if begun.verbatim else self._renders[chain],
             "converted": [] if begun.verbatim else list(family.sample.opened.notes),
         }
+        if begun.verbatim:
+            begun.record["height"], begun.record["width"] = begun.photograph.size
 
     def draw(self, begun: Begun) -> None:
         """Draw the chain."""
@@ -141,10 +147,6 @@ class Views:
     def perform(self, begun: Begun) -> None:
         """Carry out one pass over the pixels; once there are no more, tell their size in the record."""
         photograph = begun.photograph
-        if begun.verbatim:
-            begun.record["height"], begun.record["width"] = photograph.size
-            begun.done = True
-            return
         photograph.reduction = 1
         waits = begun.laid.carry_on()
         if photograph.reduction > 1:
@@ -152,4 +154,3 @@ class Views:
         if not waits:
             begun.pixels = begun.laid.pixels()
             begun.record["height"], begun.record["width"] = begun.pixels.shape[:2]
-            begun.done = True

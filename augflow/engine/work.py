@@ -86,10 +86,8 @@ class Maker:
         for stage in self.views.before_pixels:
             _bring_on(some, stage)
         for few in _few(some):
-            under_way = few
-            while under_way:
+            while under_way := [output for output in few if not (output.done or output.task.fault)]:
                 _bring_on(under_way, self.views.perform)
-                under_way = [output for output in under_way if not (output.done or output.task.fault)]
             for last in (self._encode, self._put, self._note):
                 _bring_on(few, last)
         if records := [record for task in ended if not task.fault for record in task.records]:
@@ -138,7 +136,6 @@ class Maker:
         sample, digest = output.family.sample, output.family.sample.sha256
         if output.pixels is not None:
             output.file = encode(output.pixels, self.recipe.render)
-            output.pixels = None
             digest = hashlib.sha256(output.file).hexdigest()
         output.record |= {"size": len(output.file), "sha256": digest, "parents": sample.parents}
 

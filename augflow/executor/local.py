@@ -21,7 +21,7 @@ from augflow.executor.pool import call, cores, demand_files, end, most_workers, 
 _WINDOW = 3
 _LARGEST_BATCH = 64
 _SOON = 0.2
-"""Seconds from a batch's sending to its results, `_WINDOW` others' included, within which batches may grow."""
+"""Seconds from a batch's sending to its results, the wait for those before it included, within which batches grow."""
 _AS_LARGE = 8
 """Batches of a size that come back soon before they grow."""
 _LIVES = 3

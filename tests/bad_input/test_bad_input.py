@@ -18,7 +18,7 @@ import pytest
 import simplejpeg
 from PIL import Image, ImageOps
 
-from augflow.engine import codec
+from augflow.engine import codec, modes
 from tests.bad_input.page import page
 from tests.bad_input.table import Case, cases
 
@@ -74,7 +74,7 @@ def test_strict_readers_agree(case: Case, folder: Path, monkeypatch: pytest.Monk
     data = (folder / case.name / case.name).read_bytes()
     assert bool(refusals(data)) == (case.outcome != "sound"), refusals(data)
     if case.outcome == "sound":
-        monkeypatch.setattr(codec, "_STRIP", 500)
+        monkeypatch.setattr(modes, "_STRIP", 500)
         pixels = codec.decode(data, LARGEST).pixels
         assert np.array_equal(pixels if pixels.ndim == 2 else pixels[..., :3], as_pillow_has_it(data, pixels.ndim))
 

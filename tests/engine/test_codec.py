@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from augflow.engine import codec
+from augflow.engine import modes
 from augflow.engine.codec import FORMATS, Decoded, decode, encode, open_image, probe
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph, warp
@@ -406,7 +406,7 @@ def test_scans_are_those_of_the_picture_not_of_what_follows_it(scans: int) -> No
 @pytest.mark.parametrize("name", ALL)
 def test_strips_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(ALL[name]())
-    monkeypatch.setattr(codec, "_STRIP", 200)
+    monkeypatch.setattr(modes, "_STRIP", 200)
     assert np.array_equal(read(ALL[name]()).pixels, whole.pixels)
 
 
