@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import threading
 import time
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from augflow.engine.order import Order
 
 MAKER = "augflow.engine.work:Maker"
-_BEGUN_AT_ONCE = 256
-"""Orders whose outputs are told in one line before the first of them goes out."""
+_HELD_FOR = 256
+"""Samples after which it is seen again whether the sink is still held."""
 
 
 class Watch:
@@ -152,7 +151,7 @@ class _Run:
             "plugins_sha256": registry.digests,
         }
         self.registry, self.files = registry, files
-        self.journal = Journal(self.sink.workshop, self.sink.keep)
+        self.journal = Journal(self.sink.workshop)
         self.made: set[str] = set()
         """Outputs of this run, as far as they are known: once a plan had to change."""
         self.converted: set[str] = set()
@@ -173,10 +172,7 @@ class _Run:
                 if not trusted:
                     os.unlink(self.sink.desk / LEDGER)
                 outcome = Outcome(plan)
-                try:
-                    self._bring_about(census, outcome)
-                finally:
-                    self.journal.close()
+                self._bring_about(census, outcome)
                 self.sink.end()
         outcome.seconds = time.monotonic() - self.began
         return outcome
@@ -261,28 +257,21 @@ class _Run:
 
     def _set_aside(self, order: Order, kind: str, detail: str) -> None:
         label, key, copies, split, group = order
-        self.strays.update(self._paths(Unit(label, key, copies[0], copies[-1] + 1, split, group), copies))
+        unit = Unit(label, key, copies[0], copies[-1] + 1, split, group)
+        self.strays.update(map(self.namer.of(unit).path, copies))
         self.bad[key] = Aside(key, kind, detail)
         self.watch.aside(self.bad[key])
 
     def _orders(self, plan: Plan, skip: set[str]) -> Iterator[Order]:
-        lacking = self._lacking(plan, skip)
-        while some := list(itertools.islice(lacking, _BEGUN_AT_ONCE)):
-            self.journal.begin(path for _, paths in some for path in paths)
-            yield from (order for order, _ in some)
-
-    def _lacking(self, plan: Plan, skip: set[str]) -> Iterator[tuple[Order, list[str]]]:
-        for unit in plan.units():
+        for number, unit in enumerate(plan.units()):
+            if not number % _HELD_FOR:
+                self.sink.demand_held()
             copies: Sequence[int] = range(unit.first, unit.end)
-            paths = self._paths(unit, copies)
             if skip:
-                copies = [copy for copy, path in zip(copies, paths, strict=True) if path not in skip]
-                paths = [path for path in paths if path not in skip]
+                path = self.namer.of(unit).path
+                copies = [copy for copy in copies if path(copy) not in skip]
             if copies:
-                yield (unit.label, unit.key, tuple(copies), unit.split, unit.group), paths
-
-    def _paths(self, unit: Unit, copies: Sequence[int]) -> list[str]:
-        return [*map(self.namer.of(unit).path, copies)]
+                yield unit.label, unit.key, tuple(copies), unit.split, unit.group
 
     def _settle(self, outcome: Outcome, stock: Stock, asked: set[str] | None, resumed: bool) -> None:
         """Remove what the plan does not ask for, and seal the ledger."""

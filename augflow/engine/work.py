@@ -85,6 +85,8 @@ class Maker:
         ended = [output.task for output in some if output.copy == output.task.copies[-1]]
         for stage in self.views.before_pixels:
             _bring_on(some, stage)
+        if paths := [output.record["path"] for output in some if not output.task.fault]:
+            self.notes.begin(paths)
         for few in _few(some):
             while under_way := [output for output in few if not (output.done or output.task.fault)]:
                 _bring_on(under_way, self.views.perform)

@@ -252,27 +252,32 @@ static void fill_plainly(
 #include "warp_avx2.h"
 #endif
 
+/* What `warp` is asked for, as Python packs it. */
+typedef struct {
+    double matrix[9], edges[4];
+    int32_t width, height, channels, made_width, made_height, taps_x, taps_y, border;
+    uint8_t fill[4];
+} Job;
+
 /* Fill `made` with samples of `source`, both rows of `channels` (1 or 4) bytes a pixel.
 
    matrix: 3 × 3, output to source pixel centres. edges: along x of both edges of an output pixel's footprint, then along
    y, in source pixels, 1/16 at least. taps: even, 2 to 8: source pixels that stand for an
    output pixel along x and y. */
-KERNEL void warp(
-    const uint8_t *source, int32_t width, int32_t height, int32_t channels, uint8_t *made, int32_t made_width,
-    int32_t made_height, const double *matrix, const double *edges, int32_t taps_x, int32_t taps_y, int32_t border,
-    uint32_t fill
-) {
+KERNEL void warp(const uint8_t *source, uint8_t *made, const Job *job) {
+    int32_t channels = job->channels, made_width = job->made_width, made_height = job->made_height;
+    const double *matrix = job->matrix;
     Photograph photo;
     photo.pixels = source;
-    photo.width = width;
-    photo.height = height;
+    photo.width = job->width;
+    photo.height = job->height;
     photo.channels = channels;
-    photo.border = border;
-    memcpy(photo.fill, &fill, 4);
-    fit(&photo, edges, taps_x, taps_y);
+    photo.border = job->border;
+    memcpy(photo.fill, job->fill, 4);
+    fit(&photo, job->edges, job->taps_x, job->taps_y);
     void (*fill_row)(const Photograph *, const Way *, int32_t, int32_t, int32_t, uint8_t *) = fill_plainly;
 #ifdef HAS_AVX2
-    int few = (int64_t)width * height < INT32_MAX / 4 - width; /* offsets take 32 bits */
+    int few = (int64_t)photo.width * photo.height < INT32_MAX / 4 - photo.width; /* offsets take 32 bits */
     if (few && has_avx2()) fill_row = channels == 4 ? fill_avx2 : fill_gray_avx2;
 #endif
     Way way = {matrix, {0}, is_affine_and_near(matrix, made_width + BLOCK, made_height)};

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from augflow.kernels.library import address, kernel
 from augflow.transform import Border, Pixels, Size
 
-_warp = kernel("warp", "piiipiippiiiu")
+_warp = kernel("warp", "ppp")
 _BORDERS: dict[Border, int] = {"reflect": 0, "nearest": 1, "wrap": 2, "constant": 3}
 _CHANNELS = {(): 1, (4,): 4}
 """By what a shape has beyond height and width."""
-_MATRIX, _EDGES = struct.Struct("=9d").pack, struct.Struct("=4d").pack
+_BYTES = np.dtype(np.uint8)
+_JOB = struct.Struct("=9d4d8i4s").pack
 
 
 def warp(
@@ -39,13 +39,17 @@ def warp(
         ValueError: the pixels are not of that shape and kind: C would read and write beyond them.
     """
     shape = pixels.shape
-    if pixels.dtype != np.uint8 or shape[2:] not in _CHANNELS or len(shape) < 2 or not all((*shape, *size)):
+    deep = shape[2:]
+    if pixels.dtype != _BYTES or deep not in _CHANNELS or len(shape) < 2 or not all((*shape, *size)):
         raise ValueError(f"neither gray bytes nor four of them a pixel: {pixels.dtype} {shape} to {size}")
     pixels = np.ascontiguousarray(pixels)
-    made: Pixels = np.empty((*size, *shape[2:]), np.uint8)
+    made: Pixels = np.empty(size + deep, np.uint8)
     across, down, last = matrix
     _warp(
-        address(pixels), shape[1], shape[0], _CHANNELS[shape[2:]], address(made), size[1], size[0],
-        _MATRIX(*across, *down, *last), _EDGES(*edges), *taps, _BORDERS[border], int.from_bytes(fill, sys.byteorder),
+        address(pixels), address(made),
+        _JOB(
+            *across, *down, *last, *edges,
+            shape[1], shape[0], _CHANNELS[deep], size[1], size[0], *taps, _BORDERS[border], fill,
+        ),
     )  # fmt: skip
     return made

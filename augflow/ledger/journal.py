@@ -1,18 +1,17 @@
-"""What is written down while a run is on: the driver tells what it begins, each worker the records of what it made."""
+"""What is written down while a run is on: each worker tells what it begins, and the records of what it made."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from augflow.sink.folder import is_inside
-from augflow.sink.whole import write_all
+from augflow.sink.whole import NEW
 
 _FILE = re.compile(r"(begun|records)\.([0-9]{1,9})\.(?:.*\.)?jsonl", re.DOTALL)
 
@@ -37,23 +36,20 @@ class Line(NamedTuple):
 class Journal:
     """The journal in a workshop: of the run that is on, and of those before it that were killed.
 
-    Runs are numbered, and every file is of one run: `begun.<run>.jsonl` names outputs that the run was about to make,
-    so that no record of an earlier run holds for them any more; `records.<run>.<writer>.jsonl` (see `sink.notes`) has
-    what it made. Lines outlive their process; they are not brought to disk one by one: after a power cut some may be
-    torn or lost, and count for nothing.
+    Runs are numbered, and every file is of one run: `begun.<run>.jsonl`, empty, tells that there was one; what workers
+    write has their names besides (see `sink.notes`), `begun.<run>.<writer>.jsonl` of outputs that the run was about to
+    make, so that no record of an earlier run holds for them any more, `records.<run>.<writer>.jsonl` of what it made.
+    Lines outlive their process; they are not brought to disk one by one: after a power cut some may be torn or lost,
+    and count for nothing.
 
     Args:
         folder: the workshop.
-        keep: is told what is about to be added, with a name for it.
     """
 
-    def __init__(self, folder: Path, keep: Callable[[str, bytes], None] = lambda name, data: None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._keep = keep
-        self._told = itertools.count()
         self.run = 0
         """The number of the run that is on; 0 until the journal is opened."""
-        self._begun = -1
 
     def exists(self) -> bool:
         """Whether a run is on here, or was killed."""
@@ -65,21 +61,8 @@ class Journal:
             for _, path in self._files("records"):
                 _mend(path)
             last = max((run for run, _ in self._files("begun") + self._files("records")), default=0)
-            path = self.folder / f"begun.{last + 1}.jsonl"
-            self._begun = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            os.close(os.open(self.folder / f"begun.{last + 1}.jsonl", NEW, 0o666))
             self.run = last + 1
-
-    def begin(self, paths: Iterable[str]) -> None:
-        """Tell that these outputs are about to be written."""
-        self.open()
-        line = json.dumps([*paths]).encode() + b"\n"
-        self._keep(f"begun.{self.run}.{next(self._told)}.jsonl", line)
-        write_all(self._begun, line)
-
-    def close(self) -> None:
-        if self._begun >= 0:
-            os.close(self._begun)
-            self._begun = -1
 
     def _files(self, kind: str) -> list[tuple[int, Path]]:
         """Files of a kind, each with the number of its run, in order."""

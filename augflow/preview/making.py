@@ -47,5 +47,8 @@ class _Shelf:
     def notes(self, run: int) -> _Shelf:
         return self
 
+    def begin(self, paths: Sequence[str]) -> None:
+        pass
+
     def append(self, records: Sequence[bytes]) -> None:
         self.records += records

@@ -27,10 +27,14 @@ class Found(NamedTuple):
 
 
 class Notes(Protocol):
-    """Takes the records of outputs that were put."""
+    """Takes down what becomes of outputs; once a method returns, what it was told outlives the process."""
+
+    def begin(self, paths: Sequence[str]) -> None:
+        """Outputs are about to be put: what was recorded of them before holds no more."""
+        ...
 
     def append(self, records: Sequence[bytes]) -> None:
-        """Write records down, JSON without a line end each; once this returns they outlive the process."""
+        """Outputs were put; their records are JSON, without a line end each."""
         ...
 
 
@@ -42,7 +46,7 @@ class Puts(Protocol):
         ...
 
     def notes(self, run: int) -> Notes:
-        """Where this process writes down the records of what it puts, in the run of that number."""
+        """Where this process writes down what it puts, in the run of that number."""
         ...
 
 
@@ -101,8 +105,12 @@ class Sink(Puts, Protocol):
         """
         ...
 
-    def keep(self, name: str, data: bytes) -> None:
-        """What was added to the journal in the workshop, by a name of its own there, is kept where the sink is."""
+    def demand_held(self) -> None:
+        """See that this run still holds the root.
+
+        Raises:
+            SurroundingsError: another has taken it.
+        """
         ...
 
     def collect(self) -> None:

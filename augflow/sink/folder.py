@@ -190,7 +190,7 @@ class FolderSink:
         os.replace(self._mine, f"{self._prefix}{path}")
 
     def notes(self, run: int) -> Notes:
-        """Where this process writes down the records of what it puts in the run of that number."""
+        """Where this process writes down what it puts, in the run of that number."""
         return Notes(self.workshop, run)
 
     def demand_room(self, source: str | None, folders: Iterable[str]) -> None:
@@ -201,8 +201,8 @@ class FolderSink:
             if (root / path).exists() and not (root / path).is_dir():
                 raise SinkError(f"sink.root: {root / path} is a file, where the folder of a class shall be.")
 
-    def keep(self, name: str, data: bytes) -> None:
-        """The workshop lies where the sink is."""
+    def demand_held(self) -> None:
+        """Its lock is this process's for as long as that lives."""
 
     def collect(self) -> None:
         """Workers write to the workshop itself."""

@@ -1,4 +1,4 @@
-"""Records as workers write them down while a run is on: every process into a file of its own."""
+"""What workers write down while a run is on: every process into files of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from augflow.sink.whole import write_all
 
@@ -20,8 +22,18 @@ def writer() -> str:
     return f"{host}-{os.getpid()}"
 
 
+def begun_line(paths: Sequence[str]) -> bytes:
+    """What a journal has of outputs that are about to be put."""
+    return b"%b\n" % to_json(paths)
+
+
+def record_lines(records: Sequence[bytes]) -> bytes:
+    """What a journal has of outputs that were put."""
+    return b"".join(b"%b\n" % record for record in records)
+
+
 class Notes:
-    """Appends records to `records.<run>.<writer>.jsonl`, a line each; what is appended outlives this process.
+    """Appends to `begun.<run>.<writer>.jsonl` and `records.<run>.<writer>.jsonl`; that outlives this process.
 
     Args:
         folder: the workshop.
@@ -30,21 +42,27 @@ class Notes:
 
     def __init__(self, folder: Path, run: int) -> None:
         self._folder, self._run = folder, run
-        self._descriptor = -1
+        self._descriptors: dict[str, int] = {}
+
+    def begin(self, paths: Sequence[str]) -> None:
+        self._write("begun", begun_line(paths))
 
     def append(self, records: Sequence[bytes]) -> None:
-        if self._descriptor < 0:
-            self._descriptor = self._open()
-        write_all(self._descriptor, b"".join(b"%b\n" % record for record in records))
+        self._write("records", record_lines(records))
 
-    def _open(self) -> int:
+    def _write(self, kind: str, data: bytes) -> None:
+        if kind not in self._descriptors:
+            self._descriptors[kind] = self._open(kind)
+        write_all(self._descriptors[kind], data)
+
+    def _open(self, kind: str) -> int:
         for number in itertools.count():  # A process of that number may have been here before.
             try:
-                return os.open(self._folder / f"records.{self._run}.{writer()}-{number}.jsonl", _NEW, 0o666)
+                return os.open(self._folder / f"{kind}.{self._run}.{writer()}-{number}.jsonl", _NEW, 0o666)
             except FileExistsError:
                 continue
         raise AssertionError
 
     def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)

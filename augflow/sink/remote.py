@@ -2,7 +2,7 @@
 
 Every output is an object, put whole. Account and journal are worked on in a folder of this machine, which is gone when
 the process is; the store has both at any time, so that a killed run can be gone on with from another machine. Of the
-journal it has small objects below `.augflow/`: what the driver begins, and what each order gave, as a worker told it.
+journal it has small objects below `.augflow/`: what each worker begins, and what came of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
 from augflow.sink.folder import CARD, LEDGER, LOCK, OURS, RUN, WORKSHOP
-from augflow.sink.notes import writer
+from augflow.sink.notes import begun_line, record_lines, writer
 from augflow.store import Store
 
 _HOLD = f"{WORKSHOP}/lock"
@@ -136,10 +136,9 @@ class RemoteSink:
     def notes(self, run: int) -> _Notes:
         return _Notes(self.store, run)
 
-    def keep(self, name: str, data: bytes) -> None:
+    def demand_held(self) -> None:
         assert self._held is not None
         self._held.demand()
-        self.store.put(f"{WORKSHOP}/{name}", data)
 
     def collect(self) -> None:
         found = (one.key for page in self.store.pages(WORKSHOP) for one in page)
@@ -207,16 +206,21 @@ class RemoteSink:
 
 
 class _Notes:
-    """Records of each order as an object of its own."""
+    """What is told at a time as an object of its own."""
 
     def __init__(self, store: Store, run: int) -> None:
         self._store, self._run = store, run
         self._name = f"{writer()}-{uuid.uuid4().hex[:8]}"
         self._counted = itertools.count()
 
+    def begin(self, paths: Sequence[str]) -> None:
+        self._tell("begun", begun_line(paths))
+
     def append(self, records: Sequence[bytes]) -> None:
-        name = f"records.{self._run}.{self._name}-{next(self._counted)}.jsonl"
-        self._store.put(f"{WORKSHOP}/{name}", b"".join(b"%b\n" % record for record in records))
+        self._tell("records", record_lines(records))
+
+    def _tell(self, kind: str, data: bytes) -> None:
+        self._store.put(f"{WORKSHOP}/{kind}.{self._run}.{self._name}-{next(self._counted)}.jsonl", data)
 
 
 class _Hold:

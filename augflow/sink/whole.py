@@ -53,9 +53,9 @@ def written(path: Path, half: Path) -> Iterator[IO[bytes]]:
 
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of `data`."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+    left: bytes | memoryview = data
+    while (written := os.write(descriptor, left)) < len(left):
+        left = memoryview(left)[written:]
 
 
 def settle_folder(folder: Path) -> None:

@@ -34,14 +34,19 @@ class Desk:
         self.events: list[str] = []
         self.files: dict[str, bytes] = {}
         self.records: list[bytes] = []
+        self.begun: list[str] = []
         self.written_down = 0
 
     def put(self, path: str, data: bytes) -> None:
         self.events.append(f"put {Path(path).name[0]}")
+        assert path in self.begun
         self.files[path] = data
 
     def notes(self, run: int) -> Desk:
         return self
+
+    def begin(self, paths: Sequence[str]) -> None:
+        self.begun += paths
 
     def append(self, records: Sequence[bytes]) -> None:
         self.records += records
@@ -92,6 +97,7 @@ def test_several_orders_at_once_are_done_as_each_alone(mixed_source: Path) -> No
     assert together.several(orders) == [alone(order) for order in orders]
     assert outcome(desk) == outcome(other)
     assert len(desk.records) == sum(len(order[2]) for order in orders)
+    assert sorted(desk.begun) == sorted(desk.files)
     assert desk.written_down < other.written_down
 
 

@@ -72,7 +72,6 @@ def recorded(folder: Path, *parts: list[bytes]) -> Journal:
     """A journal of one run with a writer for each part."""
     journal = Journal(folder)
     journal.open()
-    journal.close()
     for part in parts:
         Notes(folder, journal.run).append(part)
     return journal
@@ -190,10 +189,11 @@ def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 def test_what_a_later_run_began_has_no_record_of_an_earlier(tmp_path: Path) -> None:
     recorded(tmp_path, lines([1, 2]))
     later = Journal(tmp_path)
-    later.begin([record(2)["path"], record(3)["path"]])
-    later.close()
+    later.open()
+    notes = Notes(tmp_path, later.run)
+    notes.begin([record(2)["path"], record(3)["path"]])
     assert held(later) == [record(1)["path"]]
-    Notes(tmp_path, later.run).append(lines([2]))
+    notes.append(lines([2]))
     assert held(later) == [record(n)["path"] for n in (1, 2)]
     assert later.made() == {record(2)["path"]}
 
@@ -236,7 +236,6 @@ def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "none")
     assert not journal.exists()
     assert [*journal.entries(), *journal.lines()] == []
-    journal.close()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -184,7 +184,7 @@ def test_a_run_that_lost_its_hold_stops(bucket: Any, url: str, monkeypatch: pyte
     monkeypatch.setattr(remote, "_BEAT", 0.05)
     sink = open_sink({"root": url})
     with sink.held():
-        sink.keep("begun.1.0.jsonl", b"[]\n")
+        sink.demand_held()
         for _ in range(40):
             hold(bucket)
             time.sleep(0.5)
@@ -192,5 +192,5 @@ def test_a_run_that_lost_its_hold_stops(bucket: Any, url: str, monkeypatch: pyte
                 break  # Else a beat looked before and wrote after, as whoever takes a hold finds at its own next.
         time.sleep(2)
         with pytest.raises(SurroundingsError, match="another run took"):
-            sink.keep("begun.1.1.jsonl", b"[]\n")
+            sink.demand_held()
     assert "theirs" in bucket.Object("out/.augflow/lock").get()["Body"].read().decode()
