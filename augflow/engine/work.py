@@ -14,40 +14,19 @@ import cv2
 from pydantic_core import to_json
 
 from augflow.engine.codec import encode
+from augflow.engine.opening import Opener, Task
 from augflow.engine.order import Done, Order
-from augflow.engine.sample import open_sample
-from augflow.engine.time_limit import TimeLimit
-from augflow.engine.views import NOT_ITS_FAULT, Begun, Family, Views, at_fault
-from augflow.errors import ImageError
-from augflow.plan.plan import ORIGINAL, Unit
+from augflow.engine.views import Begun, Family, Views, at_fault
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.sink import Puts, open_sink
-from augflow.source import decode_timeout, open_source, splits_of
-
-
-class _Task:
-    """An order under way."""
-
-    def __init__(self, order: Order) -> None:
-        label, key, copies, split, group = order
-        self.unit = Unit(label, key, copies[0], copies[-1] + 1, split, group)
-        self.copies = copies
-        self.records: list[bytes] = []
-        self.bytes = 0
-        self.converted: tuple[str, ...] = ()
-        self.fault: ImageError | None = None
-
-    def done(self) -> Done:
-        if self.fault:
-            return Done(0, 0, (), self.fault.kind, self.fault.detail)
-        return Done(len(self.records), self.bytes, self.converted)
+from augflow.source import open_source, splits_of
 
 
 class _Output(Begun):
     """An output under way to its file."""
 
-    def __init__(self, task: _Task, family: Family, copy: int) -> None:
+    def __init__(self, task: Task, family: Family, copy: int) -> None:
         super().__init__(family, copy)
         self.task = task
         self.file = family.sample.data
@@ -66,19 +45,20 @@ class Maker:
         keep_memory()
         self.recipe = Recipe.from_json(spec["recipe"])
         self.source = open_source(spec["source"])
-        self.limit = TimeLimit(decode_timeout(self.source))
         self.sink = sink or open_sink(spec["sink"])
         self.notes = self.sink.notes(spec.get("run", 0))
         self.views = Views(self.recipe, Registry(spec["plugins"]), splits_of(self.source))
+        self.opener = Opener(self.source, self.views)
 
     def __call__(self, order: Order) -> Done:
         return self.several([order])[0]
 
     def several(self, orders: Sequence[Order]) -> list[Done]:
         """Make what orders ask for, each stage for some outputs before the next."""
-        tasks = [_Task(order) for order in orders]
-        for some in self._opened(tasks):
-            self._make(some)
+        tasks = [Task(order) for order in orders]
+        for opened in self.opener.open(tasks):
+            for some in _together(opened):
+                self._make(some)
         return [task.done() for task in tasks]
 
     def _make(self, some: deque[_Output]) -> None:
@@ -94,45 +74,6 @@ class Maker:
                 _bring_on(few, last)
         if records := [record for task in ended if not task.fault for record in task.records]:
             self.notes.append(records)
-
-    def _opened(self, tasks: Sequence[_Task]) -> Iterator[deque[_Output]]:
-        """Open samples, some at a time."""
-        some: deque[_Output] = deque()
-        held = pixels = 0
-        for task in tasks:
-            family = self._open(task)
-            if family is None:
-                continue
-            held += len(family.sample.data) + family.sample.opened.held
-            pixels += math.prod(family.sample.opened.size)
-            for copy in task.copies:
-                some.append(_Output(task, family, copy))
-                if len(some) == _MOST_OUTPUTS:
-                    yield some
-                    some, held, pixels = deque(), 0, 0
-            del family  # Its sample may be large, and nobody needs it by the time the next is opened.
-            if some and (held >= _MOST_BYTES or pixels >= _MOST_AHEAD):
-                yield some
-                some, held, pixels = deque(), 0, 0
-        if some:
-            yield some
-
-    def _open(self, task: _Task) -> Family | None:
-        key = task.unit.key
-        try:
-            sample = open_sample(key, self.source.read(key), self.source.max_pixels, self.limit)
-            family = self.views.of(task.unit, sample)
-            if task.copies == (ORIGINAL,) and family.names.verbatim(ORIGINAL):
-                sample.opened.check()
-            elif math.prod(sample.opened.size) <= _SMALL:
-                sample.photograph.pixels  # noqa: B018  Else it would be decoded between other samples' passes.
-        except ImageError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in NOT_ITS_FAULT:
-                raise error.__cause__ from None
-            task.fault = error
-            return None
-        task.converted = sample.opened.notes
-        return family
 
     def _encode(self, output: _Output) -> None:
         sample, digest = output.family.sample, output.family.sample.sha256
@@ -151,16 +92,26 @@ class Maker:
 
 _MOST_OUTPUTS = 128
 """That are drawn together."""
-_MOST_BYTES = 1 << 23
-"""What is held at a time of samples that are opened."""
-_MOST_AHEAD = 1 << 24
-"""Pixels of samples whose outputs are drawn together: these are made again where a worker is killed among them."""
 _MOST_PIXELS = 2_000_000
 """What is held at a time of the outputs of one sample."""
-_SMALL = 1 << 14
-"""Pixels of a sample up to which it is decoded as it is opened."""
 _ENOUGH_PIXELS = 100_000
 """From which on no further sample's outputs are made together with these: caches hold no more."""
+
+
+def _together(tasks: Iterable[Task]) -> Iterator[deque[_Output]]:
+    """Begin the outputs of tasks, as many at a time as are drawn together."""
+    some: deque[_Output] = deque()
+    for task in tasks:
+        family = task.family
+        task.let_go()
+        for copy in task.copies:
+            some.append(_Output(task, family, copy))
+            if len(some) == _MOST_OUTPUTS:
+                yield some
+                some = deque()
+        del family  # Nobody needs it by the time outputs of the next are made.
+    if some:
+        yield some
 
 
 def _few(some: deque[_Output]) -> Iterator[list[_Output]]:

@@ -164,11 +164,14 @@ def call(items: list[Any]) -> list[Any]:
 
 
 _call: Any = None
+_ALLOCATED = 10_000
+"""Objects after which a worker looks for garbage; nearly all that it lets go of needs no looking for."""
 
 
 def _begin(entry: str, spec: Mapping[str, Any]) -> None:
     global _call
     gc.freeze()  # What was imported stays: there is nothing in it to look for.
+    gc.set_threshold(_ALLOCATED)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     threading.Thread(target=_leave_with_the_driver, daemon=True).start()

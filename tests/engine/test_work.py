@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from augflow.engine import opening
 from augflow.engine.order import Done
 from augflow.engine.work import Maker
 from augflow.recipe.reader import read_recipe
@@ -59,11 +60,18 @@ def maker(root: Path, recipe: Mapping[str, Any] = RECIPE) -> tuple[Maker, Desk]:
     made = Maker({**spec, "plugins": []}, desk)
     read = made.source.read
 
-    def told(key: str) -> bytes:
+    def reading(key: str) -> bytes:
         desk.events.append(f"read {Path(key).name[0]}")
         return read(key)
 
-    made.source.read = told  # type: ignore[method-assign]
+    made.source.read = reading  # type: ignore[method-assign]
+    opened = made.opener._open
+
+    def opens(task: Any) -> float:
+        desk.events.append(f"open {Path(task.unit.key).name[0]}")
+        return opened(task)
+
+    made.opener._open = opens  # type: ignore[method-assign]
     encode = made._encode
 
     def encoded(output: Any) -> None:
@@ -82,6 +90,11 @@ def lay(root: Path, sizes: Sequence[tuple[int, int]], ending: str = "jpg") -> li
         level = np.full((height, width, 3), ord(name), np.uint8)
         Image.fromarray(level).save(root / "hat" / f"{name}.{ending}")
     return [("hat", f"hat/{name}.{ending}", (0, 1, 2), None, None) for name in names]
+
+
+def told(desk: Desk) -> str:
+    counted = ((what, len([*run])) for what, run in itertools.groupby(desk.events))
+    return ", ".join(f"{count} {what}" if count > 1 else what for what, count in counted)
 
 
 def outcome(desk: Desk) -> tuple[dict[str, bytes], list[bytes]]:
@@ -131,14 +144,18 @@ def test_a_step_that_fails_is_its_samples_fault_alone(tmp_path: Path, monkeypatc
     assert [done[0].outputs, done[2].outputs, len(desk.records)] == [3, 3, 6]
 
 
+def one_by_one(name: str) -> str:
+    return 3 * f", encode {name}, put {name}"
+
+
 @pytest.mark.parametrize(
     ("sides", "ending", "expected"),
     [
-        ((30, 40), "jpg", "read a, read b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
-        ((400, 500), "jpg", "read a, read b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
-        ((1500, 1400), "jpg", f"read a, read b{3 * ', encode a, put a'}{3 * ', encode b, put b'}"),
-        ((4200, 4100), "jpg", f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
-        ((1500, 1400), "png", f"read a{3 * ', encode a, put a'}, read b{3 * ', encode b, put b'}"),
+        ((30, 40), "jpg", "read a, read b, open a, open b, 3 encode a, 3 encode b, 3 put a, 3 put b"),
+        ((400, 500), "jpg", "read a, read b, open a, open b, 3 encode a, 3 put a, 3 encode b, 3 put b"),
+        ((1500, 1400), "jpg", f"read a, read b, open a, open b{one_by_one('a')}{one_by_one('b')}"),
+        ((4200, 4100), "jpg", f"read a, read b, open a{one_by_one('a')}, open b{one_by_one('b')}"),
+        ((1500, 1400), "png", f"read a, read b, open a{one_by_one('a')}, open b{one_by_one('b')}"),
     ],
     ids=["small", "large", "huge", "enormous", "huge and decoded as they are opened"],
 )
@@ -148,8 +165,18 @@ def test_the_larger_photographs_are_the_fewer_are_made_together(
     orders = lay(tmp_path, [sides] * 2, ending)
     made, desk = maker(tmp_path, {**RECIPE, "originals": "augment"})
     made.several(orders)
-    counted = ((what, len([*run])) for what, run in itertools.groupby(desk.events))
-    assert ", ".join(f"{count} {what}" if count > 1 else what for what, count in counted) == expected
+    assert told(desk) == expected
+
+
+def test_files_are_read_as_many_at_a_time_as_may_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = lay(tmp_path, [(30, 40)] * 5)
+    size = (tmp_path / "hat" / "a.jpg").stat().st_size
+    monkeypatch.setattr(opening, "_MOST_BYTES", 2 * size)
+    made, desk = maker(tmp_path)
+    made.several([(*order[:2], (1,), None, None) for order in orders])
+    assert [event for event in desk.events if event[:4] in ("read", "open")] == [
+        f"{what} {name}" for some in ("ab", "cd", "e") for what in ("read", "open") for name in some
+    ]
 
 
 def test_of_many_copies_few_are_held_at_a_time(tmp_path: Path) -> None:
