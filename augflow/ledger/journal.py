@@ -25,14 +25,6 @@ class Entry(NamedTuple):
     """Key and sha256 of each."""
 
 
-class Line(NamedTuple):
-    """A record as it stands in a journal: its file, and where in it."""
-
-    file: int
-    place: int
-    text: bytes
-
-
 class Journal:
     """The journal in a workshop: of the run that is on, and of those before it that were killed.
 
@@ -72,13 +64,8 @@ class Journal:
         return sorted((int(match[2]), self.folder / name) for match, name in found if match and match[1] == kind)
 
     def record_files(self) -> list[Path]:
-        """Files with records; `Line.file` counts them."""
+        """Files with records, later runs' after earlier."""
         return [path for _, path in self._files("records")]
-
-    def lines(self) -> Iterator[Line]:
-        """Yield every record's line, later runs' after earlier; what is torn or blank is passed over."""
-        for file, path in enumerate(self.record_files()):
-            yield from _lines(file, path)
 
     def entries(self) -> Iterator[tuple[str, Entry | None]]:
         """Yield the path of every output begun, with None; then every record that holds."""
@@ -88,25 +75,26 @@ class Journal:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
                     begun |= dict.fromkeys(filter(is_inside, json.loads(line)), run)
         yield from ((path, None) for path in begun)
-        for file, (run, path) in enumerate(self._files("records")):
-            for record in _lines(file, path):
-                found = _entry(record.text)
+        for run, path in self._files("records"):
+            for _, line in record_lines(path):
+                found = _entry(line)
                 if found and run >= begun.get(found[0], 0):
                     yield found
 
     def made(self) -> set[str]:
         """Paths of all outputs that were recorded in the run that is on."""
         files = (path for run, path in self._files("records") if run == self.run)
-        found = (_entry(line.text) for path in files for line in _lines(0, path))
+        found = (_entry(line) for path in files for _, line in record_lines(path))
         return {entry[0] for entry in found if entry}
 
 
-def _lines(file: int, path: Path) -> Iterator[Line]:
+def record_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield every record of a file with the place at which it begins; what is torn or blank is passed over."""
     place = 0
     with open(path, "rb") as opened:
         for line in opened:
             if line.endswith(b"\n") and not line.isspace():
-                yield Line(file, place, line)
+                yield place, line
             place += len(line)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augflow.errors import SinkError
-from augflow.ledger.journal import Journal
+from augflow.ledger.journal import Journal, record_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,10 +124,11 @@ class Newest:
 
     def _told(self) -> Iterator[_Place]:
         """Places in the journal of the records that are wanted."""
-        for line in self._journal.lines():
-            path = record_path(line.text)
-            if self._wanted is None or path in self._wanted:
-                yield path, line.file << _FILE | line.place, len(line.text)
+        for number, file in enumerate(self._files):
+            for place, line in record_lines(file):
+                path = record_path(line)
+                if self._wanted is None or path in self._wanted:
+                    yield path, number << _FILE | place, len(line)
 
     def _places(self, told: Iterator[_Place]) -> pa.Table:
         """The next places, sorted; none where there are no more."""

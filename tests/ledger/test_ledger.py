@@ -21,7 +21,7 @@ from PIL import Image
 from augflow.config.compose import compose
 from augflow.errors import SinkError
 from augflow.ledger import ledger, newest
-from augflow.ledger.journal import Journal
+from augflow.ledger.journal import Journal, record_lines
 from augflow.ledger.ledger import seal
 from augflow.ledger.newest import record_path
 from augflow.recipe.reader import read_recipe
@@ -235,7 +235,7 @@ def test_a_record_is_in_the_file_as_soon_as_it_is_appended(tmp_path: Path) -> No
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "none")
     assert not journal.exists()
-    assert [*journal.entries(), *journal.lines()] == []
+    assert [*journal.entries(), *journal.record_files()] == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -253,7 +253,8 @@ def test_names_of_every_kind_are_kept(stem: str, tmp_path: Path) -> None:
     for number, encode in enumerate(encoders):
         (tmp_path / str(number)).mkdir()
         journal = recorded(tmp_path / str(number), [encode(record(1, path=path, label=stem))])
-        assert [record_path(line.text) for line in journal.lines()] == [path]
+        (file,) = journal.record_files()
+        assert [record_path(line) for _, line in record_lines(file)] == [path]
         seal(tmp_path / "ledger.parquet", journal, {path}, "recipe", "plan")
         (row,) = ledger.read(tmp_path / "ledger.parquet").to_pylist()
         assert (row["path"], row["label"]) == (path, stem)
