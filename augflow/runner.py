@@ -48,6 +48,9 @@ class Watch:
     def planned(self, plan: Plan, present: Counter[str]) -> None:
         """The plan stands; of each class so many outputs are there already. Told again where it had to change."""
 
+    def under_way(self) -> None:
+        """Workers are at it, and there is time; called on another thread than the rest."""
+
     def made(self, label: str, outputs: int, size: int) -> None:
         """Outputs of a class were made, `size` bytes together; of a split that passes where the label is empty."""
 
@@ -188,6 +191,7 @@ class _Run:
         return lock.written(self.recipe, lock.lock_of(self.recipe, self.registry, self.files))
 
     def _ready_the_end(self, plan: Plan) -> None:
+        self.watch.under_way()
         self.versions  # noqa: B018
         ledger.import_what_seals()
         plan.digest  # noqa: B018

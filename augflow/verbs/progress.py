@@ -23,7 +23,7 @@ from rich.text import Text
 from augflow.plan.plan import Plan
 from augflow.runner import Watch
 from augflow.source import Aside
-from augflow.verbs.telling import printable
+from augflow.verbs.telling import printable, told_aside
 
 
 class _Rate(ProgressColumn):
@@ -85,8 +85,6 @@ class RunProgress(Watch):
             self._progress.update(self._tasks[label], total=done.result, completed=here)
 
     def made(self, label: str, outputs: int, size: int) -> None:
-        if self._progress.disable:  # It would take a tenth of the driver's time for nobody.
-            return
         self._progress.advance(self._whole, outputs)
         if label not in self._tasks:
             return
@@ -95,9 +93,7 @@ class RunProgress(Watch):
         self._progress.update(task, visible=not self._progress.tasks[task].finished)
 
     def aside(self, aside: Aside) -> None:
-        self._progress.console.print(
-            Text(f"Set aside: {printable(aside.key)}: {aside.kind}; {printable(aside.detail)}")
-        )
+        self._progress.console.print(Text(told_aside(aside)))
 
     def sealing(self) -> None:
         self._progress.update(self._whole, description="Sealing the ledger")

@@ -9,42 +9,26 @@ most; `--no-audit` leaves it out, and `augflow audit` looks thoroughly.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
-from augflow.audit.result import Item
 from augflow.config.lineage import Shelves
 from augflow.errors import RecipeError, SinkError
 from augflow.recipe import lock
 from augflow.recipe.reader import read_recipe
 from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
-from augflow.runner import Outcome, run
-from augflow.verbs.progress import RunProgress
-from augflow.verbs.telling import (
-    console,
-    printable,
-    row,
-    seconds,
-    size,
-    table,
-    tell_aside,
-    tell_json,
-    tell_left,
-    tell_notes,
-    tell_splits,
-    wants_json,
-)
+from augflow.runner import Outcome, Watch, run
+from augflow.source import Aside
 
 if TYPE_CHECKING:
+    from augflow.audit.result import Item
     from augflow.config.arguments import Arguments
     from augflow.config.compose import Settings
 
@@ -58,7 +42,6 @@ FLAGS = {
 _SHARE = 1 / 50
 _SOONEST = 0.1
 """Seconds in which the least sample is seen on a fast machine; with less to spend nothing is begun."""
-_STYLES = {"ok": "", "unknown": "", "warning": "yellow", "bad": "yellow"}
 
 
 def prepare(arguments: Arguments) -> None:
@@ -79,7 +62,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     sink = dict(settings.sink)
     if settings.job and "root" in sink:
         sink["root"] = os.path.join(sink["root"], settings.job)
-    with RunProgress() as watch:
+    with _watch() as watch:
         outcome = run(
             recipe,
             settings.source,
@@ -93,12 +76,36 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
             as_said=settings.as_said,
         )
     hint = _seek_hint(outcome, sink) if not flags["no_audit"] else None
+    from augflow.verbs import outcome as shown
+    from augflow.verbs.telling import wants_json
+
     if wants_json(flags):
-        tell_json(_as_json(outcome, sink, hint))
+        shown.show_as_json(outcome, sink, hint)
     else:
-        _show(outcome, sink)
-        _show_hint(hint, asked=not flags["no_audit"])
+        shown.show(outcome, sink)
+        if not flags["no_audit"]:
+            shown.show_hint(hint)
     return outcome.exit_code
+
+
+def _watch() -> AbstractContextManager[Watch]:
+    if not sys.stderr.isatty():
+        return nullcontext(_Unwatched())
+    from augflow.verbs.progress import RunProgress
+
+    return RunProgress()
+
+
+class _Unwatched(Watch):
+    """Nobody sees progress; what shows the outcome is imported once workers are at it."""
+
+    def under_way(self) -> None:
+        import augflow.verbs.outcome  # noqa: F401
+
+    def aside(self, aside: Aside) -> None:
+        from augflow.verbs.telling import told_aside
+
+        print(told_aside(aside), file=sys.stderr)
 
 
 def _demand_locked(settings: Settings, path: str, recipe: Recipe, registry: Registry) -> Sequence[Mapping[str, str]]:
@@ -110,6 +117,8 @@ def _demand_locked(settings: Settings, path: str, recipe: Recipe, registry: Regi
     if itself:
         files, absent = lock.refound(then, Shelves([Path(root) for root in settings.origin["roots"]]), path)
     now = lock.lock_of(recipe, registry, files)
+    from augflow.verbs.telling import printable
+
     found = lock.differences((locked, then), (recipe, now), registry, absent)
     if found:
         told = "\n".join(f"  {printable(str(difference))}" for difference in found)
@@ -133,61 +142,3 @@ def _seek_hint(outcome: Outcome, sink: Mapping[str, object]) -> Item | None:
         return quick_hint(sink, until)
     except SinkError:  # The data set is made; that it cannot be read back from a sink of this kind is no fault.
         return None
-
-
-def _show_hint(hint: Item | None, asked: bool) -> None:
-    if hint is None:
-        if asked:
-            console().print("Whether copies can be told from originals, and classes by them, `augflow audit` tells.")
-        return
-    says = hint.says
-    if hint.verdict == "unknown" and hint.figures:
-        auc, families = hint.figures[0], hint.figures[-1].value
-        span = f"{auc.value:.2f} ({auc.low:.2f}–{auc.high:.2f})"
-        says = f"Copies are told from originals with AUC {span}, by {families} families."
-    said = f"Hint, by a quick sample: {hint.verdict}. {printable(says)} `augflow audit` looks thoroughly."
-    console().print(Text(said, style=_STYLES[hint.verdict]))
-
-
-def _show(outcome: Outcome, sink: Mapping[str, object]) -> None:
-    out = console()
-    made = table("class", "had", "target", "originals", "copies", "result")
-    for label, done in outcome.plan.classes.items():
-        row(made, label, done.has, done.target, done.originals, done.copies, done.result)
-    out.print(made)
-    rate = f", {outcome.made / outcome.seconds:,.0f}/s" if outcome.made else ""
-    out.print(
-        f"Made {outcome.made} ({size(outcome.bytes)}), kept {outcome.kept}, removed {outcome.removed}, "
-        f"in {seconds(outcome.seconds)}{rate}."
-    )
-    for label, done in outcome.plan.classes.items():
-        if done.shortfall:
-            out.print(Text(f"{label} falls short by {done.shortfall}: {done.why}.", style="yellow"))
-    tell_splits(out, outcome.plan.split, outcome.plan.passed, outcome.plan.left_out)
-    if outcome.converted:
-        told = ", ".join(f"{count} × {note}" for note, count in outcome.converted.most_common())
-        out.print(Text(f"Converted on reading: {told}."))
-    tell_aside(out, outcome.aside)
-    tell_left(out, outcome.left, "`augflow run --force` makes edited outputs over.")
-    tell_notes(out, outcome.notes)
-    out.print(Text(f"{outcome.plan.outputs} images in {sink.get('root', '')}; their records: ledger.parquet"))
-
-
-def _as_json(outcome: Outcome, sink: Mapping[str, object], hint: Item | None) -> dict[str, object]:
-    return {
-        "sink": dict(sink),
-        "classes": {label: done.result for label, done in outcome.plan.classes.items()},
-        "passed": outcome.plan.passed,
-        "left_out": outcome.plan.left_out,
-        "made": outcome.made,
-        "kept": outcome.kept,
-        "removed": outcome.removed,
-        "bytes": outcome.bytes,
-        "seconds": round(outcome.seconds, 3),
-        "short": {label: done.shortfall for label, done in outcome.plan.classes.items() if done.shortfall},
-        "aside": [item._asdict() for item in outcome.aside],
-        "left": [item._asdict() for item in outcome.left],
-        "converted": dict(outcome.converted),
-        "notes": outcome.notes,
-        "hint": None if hint is None else dataclasses.asdict(hint),
-    }

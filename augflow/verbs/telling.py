@@ -42,6 +42,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)
 
 
+def told_aside(aside: Aside) -> str:
+    """A line for what is set aside just now."""
+    return f"Set aside: {printable(aside.key)}: {aside.kind}; {printable(aside.detail)}"
+
+
 def size(count: float) -> str:
     """Bytes for people: "12.3 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
