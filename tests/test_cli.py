@@ -251,6 +251,17 @@ def test_what_a_verb_raises_becomes_an_exit_code(
     assert not isinstance(raised, AugflowError) or raised.exit_code == code
 
 
+@pytest.mark.parametrize("verb", ["run", "plan", "scan", "verify", "audit"])
+def test_a_format_that_is_none_is_refused_before_anything_is_done(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([verb, "--format", "xml", "source=demo", f"sink.root={tmp_path / 'out'}"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "augflow: --format xml: it is text or json.\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_only_a_fault_of_our_own_shows_a_traceback(probe: Probe, capsys: pytest.CaptureFixture[str]) -> None:
     def act(settings: Settings, flags: Mapping[str, Any]) -> int:
         raise ZeroDivisionError

@@ -20,8 +20,9 @@ from rich.text import Text
 
 from augflow.audit.audit import audit
 from augflow.audit.result import Audit, Figure, Item
+from augflow.verbs.format import tell_json, wants_json
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import console, printable, row, seconds, table, tell_json, tell_notes, wants_json
+from augflow.verbs.telling import console, printable, row, seconds, table, tell_notes
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings

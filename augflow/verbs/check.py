@@ -22,7 +22,8 @@ from augflow.config.lineage import shelves
 from augflow.errors import RecipeError
 from augflow.recipe.findings import Finding, files_of, look
 from augflow.registry import Registry
-from augflow.verbs.telling import console, printable, tell_json, wants_json
+from augflow.verbs.format import tell_json, wants_json
+from augflow.verbs.telling import console, printable
 from augflow.verbs.words import take_plugins
 
 FLAGS = {"--format": ("text", "text or json"), **CONFIG_DIR}

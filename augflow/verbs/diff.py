@@ -22,7 +22,8 @@ from augflow.errors import RecipeError
 from augflow.recipe.diff import Change
 from augflow.recipe.sides import Outputs, Side, diff_outputs, diff_sides, read_side
 from augflow.registry import Registry
-from augflow.verbs.telling import console, printable, row, table, tell_json
+from augflow.verbs.format import tell_json
+from augflow.verbs.telling import console, printable, row, table
 from augflow.verbs.words import take_plugins
 
 FLAGS = {"--format": ("text", "text, json or markdown"), **CONFIG_DIR}

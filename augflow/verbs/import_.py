@@ -19,7 +19,8 @@ from typing import Any
 from augflow.errors import RecipeError
 from augflow.importing.reader import MOST_BYTES, read
 from augflow.registry import Registry
-from augflow.verbs.telling import printable, tell_json, wants_json
+from augflow.verbs.format import tell_json, wants_json
+from augflow.verbs.telling import printable
 from augflow.verbs.words import take_plugins
 
 FLAGS = {"--format": ("text", "text (a recipe's file) or json")}

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from augflow.audit.result import Item
 from augflow.runner import Outcome
+from augflow.verbs.format import tell_json
 from augflow.verbs.telling import (
     console,
     printable,
@@ -17,7 +18,6 @@ from augflow.verbs.telling import (
     size,
     table,
     tell_aside,
-    tell_json,
     tell_left,
     tell_notes,
     tell_splits,

@@ -21,19 +21,9 @@ from augflow.recipe.reader import read_recipe
 from augflow.registry import Registry
 from augflow.sink import open_sink
 from augflow.source import Aside, open_source
+from augflow.verbs.format import tell_json, wants_json
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import (
-    console,
-    row,
-    size,
-    table,
-    tell_aside,
-    tell_json,
-    tell_left,
-    tell_notes,
-    tell_splits,
-    wants_json,
-)
+from augflow.verbs.telling import console, row, size, table, tell_aside, tell_left, tell_notes, tell_splits
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings
@@ -43,6 +33,7 @@ MOST_HEADERS = 100_000
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    as_json = wants_json(flags)
     recipe = read_recipe(settings.recipe, Registry(settings.plugins), settings.where)
     recipe.demand_files()
     source = open_source(settings.source)
@@ -59,7 +50,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
     if settings.job and "root" in sink:
         sink["root"] = os.path.join(sink["root"], settings.job)
     foreseen = foresee(plan, census, source, open_sink(sink), settings.plugins)
-    if wants_json(flags):
+    if as_json:
         tell_json({**_as_json(plan, survey), "notes": found.notes, **_changes(foreseen)})
     else:
         _show(plan, survey, total)

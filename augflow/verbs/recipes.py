@@ -27,7 +27,8 @@ from augflow.recipe.recipe import Recipe
 from augflow.recipe.written import as_yaml, resolved
 from augflow.registry import Registry
 from augflow.schema import show
-from augflow.verbs.telling import console, printable, row, table, tell_json, wants_json
+from augflow.verbs.format import tell_json, wants_json
+from augflow.verbs.telling import console, printable, row, table
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from augflow.replay import Replay, Verdict, replay
+from augflow.verbs.format import tell_json, wants_json
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import console, printable, seconds, tell_json, wants_json
+from augflow.verbs.telling import console, printable, seconds
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings
@@ -35,6 +36,7 @@ _SHOWN = 20
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    as_json = wants_json(flags)
     done = replay(
         flags["operand"],
         settings.sink,
@@ -44,7 +46,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
         flags["to"] or None,
         counting=counting,
     )
-    if wants_json(flags):
+    if as_json:
         tell_json(_as_json(done))
     else:
         _show(done, flags["to"])

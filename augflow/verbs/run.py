@@ -26,6 +26,7 @@ from augflow.recipe.recipe import Recipe
 from augflow.registry import Registry
 from augflow.runner import Outcome, Watch, run
 from augflow.source import Aside
+from augflow.verbs.format import wants_json
 
 if TYPE_CHECKING:
     from augflow.audit.result import Item
@@ -54,6 +55,7 @@ def prepare(arguments: Arguments) -> None:
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    as_json = wants_json(flags)
     registry = Registry(settings.plugins)
     recipe = read_recipe(settings.recipe, registry, settings.where)
     files = settings.origin["files"]
@@ -77,9 +79,8 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
         )
     hint = _seek_hint(outcome, sink) if not flags["no_audit"] else None
     from augflow.verbs import outcome as shown
-    from augflow.verbs.telling import wants_json
 
-    if wants_json(flags):
+    if as_json:
         shown.show_as_json(outcome, sink, hint)
     else:
         shown.show(outcome, sink)

@@ -15,19 +15,9 @@ from rich.text import Text
 from augflow.plan.census import take_census
 from augflow.plan.survey import ClassSurvey, Survey, decode_all
 from augflow.source import Sample, open_source
+from augflow.verbs.format import tell_json, wants_json
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import (
-    console,
-    printable,
-    row,
-    size,
-    table,
-    tell_aside,
-    tell_json,
-    tell_notes,
-    tell_splits,
-    wants_json,
-)
+from augflow.verbs.telling import console, printable, row, size, table, tell_aside, tell_notes, tell_splits
 
 if TYPE_CHECKING:
     from augflow.config.compose import Settings
@@ -37,10 +27,11 @@ _SHOWN = 10
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    as_json = wants_json(flags)
     found = take_census(open_source(settings.source))
     with counting("Decoding", found.total) as advance:
         survey = decode_all(found, settings.source, settings.executor, lambda label, look: advance(1))
-    if wants_json(flags):
+    if as_json:
         tell_json({**_as_json(survey), "left_out": found.left_out, "notes": found.notes})
     else:
         _show(survey)

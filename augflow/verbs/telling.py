@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from augflow.errors import RecipeError
 from augflow.source import Aside
 
 _SHOWN = 10
@@ -105,19 +102,3 @@ def tell_left(out: Console, left: Sequence[Aside], advice: str) -> None:
         out.print(Text(f"  {printable(item.key)}: {item.kind}; {printable(item.detail)}"))
     if len(left) > _SHOWN:
         out.print(f"  … and {len(left) - _SHOWN} more; `augflow verify` names them all.")
-
-
-def wants_json(flags: Mapping[str, Any]) -> bool:
-    """Read `--format`.
-
-    Raises:
-        RecipeError: it is neither text nor json.
-    """
-    if flags["format"] not in ("text", "json"):
-        raise RecipeError(f"--format {flags['format']}: it is text or json.")
-    return bool(flags["format"] == "json")
-
-
-def tell_json(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=True, default=str))

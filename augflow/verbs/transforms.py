@@ -18,7 +18,8 @@ from augflow.docstring import summary
 from augflow.errors import RecipeError
 from augflow.registry import Registry
 from augflow.schema import describe, fields_of, json_schema, show
-from augflow.verbs.telling import console, row, table, tell_json, wants_json
+from augflow.verbs.format import tell_json, wants_json
+from augflow.verbs.telling import console, row, table
 from augflow.verbs.words import take_plugins
 
 FLAGS = {"--format": ("text", "text or json")}

@@ -24,8 +24,9 @@ from rich.text import Text
 from augflow.errors import RecipeError
 from augflow.signing import SignatureError, Signed, check
 from augflow.sink.folder import RUN
+from augflow.verbs.format import tell_json, wants_json
 from augflow.verbs.progress import counting
-from augflow.verbs.telling import console, printable, seconds, tell_json, wants_json
+from augflow.verbs.telling import console, printable, seconds
 from augflow.verify import Fault, Verification, verify
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _signed(signed: Signed) -> str:
 
 
 def main(settings: Settings, flags: Mapping[str, Any]) -> int:
+    as_json = wants_json(flags)
     found = verify(
         settings.sink, settings.source, settings.executor, flags["fast"], not flags["no_sources"], counting=counting
     )
@@ -73,7 +75,7 @@ def main(settings: Settings, flags: Mapping[str, Any]) -> int:
             found.signed = _signed(check(Path(settings.sink["root"]), flags["signature"]))
         except SignatureError as error:
             found.faults.insert(0, Fault("not signed", RUN, str(error)))
-    if wants_json(flags):
+    if as_json:
         tell_json(_as_json(found))
     else:
         _show(found, flags["fast"])
