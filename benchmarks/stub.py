@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -26,7 +27,7 @@ class Photographs(Listing):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         file = io.BytesIO()
-        Image.fromarray(np.full((32, 32, 3), 127, np.uint8)).save(file, "JPEG")
+        Image.fromarray(np.full((160, 160, 3), 127, np.uint8)).save(file, "JPEG")  # A smaller one would be decoded.
         self._bytes = file.getvalue()
 
     def read(self, key: str) -> bytes:
@@ -39,10 +40,17 @@ class Stub(Maker):
     def __init__(self, spec: dict[str, Any]) -> None:
         super().__init__(spec)
         self.sink.put = lambda path, data: None
-
-    def _perform(self, output: Any) -> None:
-        record, opened = output.begun.record, output.sample.opened
-        record["height"], record["width"] = opened.size
+        self.views.perform = _perform
 
     def _encode(self, output: Any) -> None:
-        output.file = output.begun.record["path"].encode()
+        output.file = output.record["path"].encode()
+        digest = hashlib.sha256(output.file).hexdigest()
+        output.record |= {"size": len(output.file), "sha256": digest, "parents": output.family.sample.parents}
+
+
+def _perform(output: Any) -> None:
+    output.record["height"], output.record["width"] = output.photograph.size
+    output.pixels = _NOTHING
+
+
+_NOTHING = np.empty((0, 0), np.uint8)

@@ -6,6 +6,7 @@ nothing tells when or where.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -171,6 +172,7 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
     columns = schema().with_metadata({"augflow.ledger": FORMAT})
     digests = (("recipe_digest", recipe_digest), ("plan_digest", plan_digest))
     with (
+        _plain_memory(),
         Newest(path, journal, wanted, schema(), _ROWS) as records,
         written(path, _half(path, journal.folder)) as file,
         pq.ParquetWriter(file, columns, compression="zstd") as writer,
@@ -179,6 +181,19 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
             for name, value in digests:
                 table = table.set_column(table.schema.get_field_index(name), name, _constant(value, len(table)))
             writer.write_table(table.replace_schema_metadata(columns.metadata).combine_chunks(), _ROWS)
+
+
+@contextlib.contextmanager
+def _plain_memory() -> Iterator[None]:
+    """Let Arrow take memory as the system has it: its own way takes fresh pages, which cost more than what fills them."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
