@@ -185,7 +185,7 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
 
 @contextlib.contextmanager
 def _plain_memory() -> Iterator[None]:
-    """Let Arrow take memory as the system has it: its own way takes fresh pages, which cost more than what fills them."""
+    """Let Arrow take memory as the system has it: it takes fresh pages else, which cost more than what fills them."""
     import pyarrow as pa
 
     before = pa.default_memory_pool()
