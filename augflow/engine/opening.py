@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from augflow.engine.order import Done, Order
 from augflow.engine.sample import Sample, open_sample
 from augflow.engine.time_limit import TimeLimit
-from augflow.engine.views import NOT_ITS_FAULT, Family, Views
+from augflow.engine.views import Family, Views, shortage
 from augflow.errors import ImageError
 from augflow.plan.plan import ORIGINAL, Unit
 from augflow.source import Source, decode_timeout
@@ -89,8 +89,8 @@ def _some(tasks: Iterable[Task], stage: Callable[[Task], float]) -> Iterator[lis
         try:
             taken += stage(task)
         except ImageError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in NOT_ITS_FAULT:
-                raise error.__cause__ from None
+            if lack := shortage(error):
+                raise lack from None
             task.fault = error
             task.let_go()
             continue

@@ -22,8 +22,13 @@ from augflow.registry import Registry
 from augflow.source import Splits, told
 from augflow.transform import Pixels
 
-NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ESTALE})
-"""Why a sound file may be unreadable: the machine is short of something. That sets no sample aside."""
+_NOT_ITS_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ESTALE})
+
+
+def shortage(error: ImageError) -> OSError | None:
+    """What the machine was short of, where a sound file may be unreadable for that; it sets no sample aside."""
+    cause = error.__cause__
+    return cause if isinstance(cause, OSError) and cause.errno in _NOT_ITS_FAULT else None
 
 
 def at_fault(error: Exception) -> ImageError:

@@ -36,8 +36,8 @@ def kernel(name: str, arguments: str) -> Any:
     """The function of that name, which returns nothing.
 
     Args:
-        arguments: a letter each: p for a pointer (an address, or bytes), i and u for 32 bits with and without a sign, l
-            for 64 bits without, d for a double.
+        arguments: a letter each: p for a pointer (an address, or bytes), i for 32 bits with a sign, l for 64
+            without, d for a double.
 
     Raises:
         AugflowError: the library is of another version of augflow.
@@ -45,7 +45,6 @@ def kernel(name: str, arguments: str) -> Any:
     kinds: dict[str, Any] = {
         "p": ctypes.c_void_p,
         "i": ctypes.c_int32,
-        "u": ctypes.c_uint32,
         "l": ctypes.c_uint64,
         "d": ctypes.c_double,
     }

@@ -13,7 +13,7 @@ import cv2
 
 from augflow.engine.codec import decode, encode
 from augflow.engine.sample import Sample, open_sample
-from augflow.engine.views import NOT_ITS_FAULT, Begun, Views
+from augflow.engine.views import Begun, Views, shortage
 from augflow.errors import ImageError, SourceError, SurroundingsError
 from augflow.online.epochs import View
 from augflow.recipe.recipe import Recipe
@@ -135,7 +135,6 @@ def read(source: Source, key: str) -> bytes:
     try:
         return source.read(key)
     except ImageError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in NOT_ITS_FAULT:
-            raise SurroundingsError(f"{cause.strerror}: {told(key)}") from cause
+        if lack := shortage(error):
+            raise SurroundingsError(f"{lack.strerror}: {told(key)}") from lack
         raise

@@ -22,12 +22,12 @@ def writer() -> str:
     return f"{host}-{os.getpid()}"
 
 
-def begun_line(paths: Sequence[str]) -> bytes:
+def line_of(paths: Sequence[str]) -> bytes:
     """What a journal has of outputs that are about to be put."""
     return b"%b\n" % to_json(paths)
 
 
-def record_lines(records: Sequence[bytes]) -> bytes:
+def lines_of(records: Sequence[bytes]) -> bytes:
     """What a journal has of outputs that were put."""
     return b"".join(b"%b\n" % record for record in records)
 
@@ -45,10 +45,10 @@ class Notes:
         self._descriptors: dict[str, int] = {}
 
     def begin(self, paths: Sequence[str]) -> None:
-        self._write("begun", begun_line(paths))
+        self._write("begun", line_of(paths))
 
     def append(self, records: Sequence[bytes]) -> None:
-        self._write("records", record_lines(records))
+        self._write("records", lines_of(records))
 
     def _write(self, kind: str, data: bytes) -> None:
         if kind not in self._descriptors:

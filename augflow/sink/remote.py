@@ -29,7 +29,7 @@ from typing import Any
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
 from augflow.sink.folder import CARD, LEDGER, LOCK, OURS, RUN, WORKSHOP
-from augflow.sink.notes import begun_line, record_lines, writer
+from augflow.sink.notes import line_of, lines_of, writer
 from augflow.store import Store
 
 _HOLD = f"{WORKSHOP}/lock"
@@ -214,10 +214,10 @@ class _Notes:
         self._counted = itertools.count()
 
     def begin(self, paths: Sequence[str]) -> None:
-        self._tell("begun", begun_line(paths))
+        self._tell("begun", line_of(paths))
 
     def append(self, records: Sequence[bytes]) -> None:
-        self._tell("records", record_lines(records))
+        self._tell("records", lines_of(records))
 
     def _tell(self, kind: str, data: bytes) -> None:
         self._store.put(f"{WORKSHOP}/{kind}.{self._run}.{self._name}-{next(self._counted)}.jsonl", data)

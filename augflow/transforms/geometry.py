@@ -52,9 +52,9 @@ class Flip:
         return {"axis": _AXES[int(rng.integers(3))] if self.axis == "any" else self.axis}
 
     def matrix(self, size: Size, axis: str) -> Matrix:
-        across = (-1, size.width - 1) if axis != "vertical" else (1, 0)
-        down = (-1, size.height - 1) if axis != "horizontal" else (1, 0)
-        return _matrix(across[0], 0, across[1], 0, *down)
+        x, from_x = (-1, size.width - 1) if axis != "vertical" else (1, 0)
+        y, from_y = (-1, size.height - 1) if axis != "horizontal" else (1, 0)
+        return _matrix(x, 0, from_x, 0, y, from_y)
 
 
 @dataclass(frozen=True)
