@@ -1,7 +1,5 @@
 """`python -m augflow` is `augflow`."""
 
-import sys
+from augflow.cli import command
 
-from augflow.cli import main
-
-sys.exit(main())
+command()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from augflow.command import INTERRUPTED, TERMINATED, begin_verb, guarded, pipe_closed
+from augflow.command import INTERRUPTED, TERMINATED, begin_verb, guarded, leave, mend_streams, pipe_closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,12 @@ _WORKERS_IMPORT = (
 """What most runs need; the rest is imported by each worker."""
 
 
+def command() -> None:
+    """What is installed as `augflow`: do what the command line asks, and end with its exit code."""
+    mend_streams()
+    leave(main())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks (`sys.argv` unless given) and return the exit code."""
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
@@ -69,8 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collects = gc.isenabled()
     gc.disable()  # Until a verb begins: looking for garbage in what is imported takes a tenth of the time.
     try:
-        code = guarded(lambda: _main(words, ours=arguments is None))
-        sys.stdout.flush()
+        code = guarded(lambda: _said(_main(words, ours=arguments is None)))
     except KeyboardInterrupt as stop:
         kept = " What was made is kept; the same command goes on from there." if words[0] in MAKING else ""
         print(f"augflow: stopped.{kept}", file=sys.stderr)
@@ -79,8 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = pipe_closed()
     finally:
         (gc.enable if collects else gc.disable)()
-        if arguments is None:
-            gc.freeze()  # The process ends: to look for garbage once more would take a tenth of a second.
+    return code
+
+
+def _said(code: int) -> int:
+    """See that all that was printed has gone out."""
+    sys.stdout.flush()
     return code
 
 

@@ -10,6 +10,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 WRONG = 2
 FAULT = 70
@@ -28,8 +29,12 @@ def guarded(act: Callable[[], int], job: str = "") -> int:
     except BrokenPipeError:
         return pipe_closed()
     except Exception as error:
-        from augflow.errors import AugflowError
+        import errno
 
+        from augflow.errors import AugflowError, SurroundingsError
+
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            error = SurroundingsError("there is no room for what this prints, wherever that goes.")
         if isinstance(error, AugflowError):
             print(f"augflow: {job}{error}", file=sys.stderr)
             return error.exit_code
@@ -38,6 +43,24 @@ def guarded(act: Callable[[], int], job: str = "") -> int:
         traceback.print_exc()
         print(f"augflow: {job}this is a fault of augflow's own: please report it with the lines above", file=sys.stderr)
         return FAULT
+
+
+def mend_streams() -> None:
+    """Give a process that was started with closed standard streams such as lead nowhere.
+
+    The first files that it opens would take their places else, and what is printed would go there.
+    """
+    import os
+
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+_LAST_STREAM = 2
 
 
 def pipe_closed() -> int:
@@ -56,3 +79,17 @@ def begin_verb() -> None:
     if not gc.get_freeze_count():  # What further jobs leave behind is garbage.
         gc.freeze()
     gc.enable()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process once what is registered for its end is done; to take all it holds apart would take longer."""
+    import atexit
+    import os
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # Nobody reads it.
+            code = code or PIPE_CLOSED
+    os._exit(code)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from workloads import PHOTOGRAPHS
 
-CODE = "import sys; from augflow.cli import main; sys.exit(main())"
+CODE = "from augflow.cli import command; command()"
 
 
 def augflow(*words: str | Path) -> tuple[float, float]:

@@ -70,7 +70,7 @@ CONTESTANTS = (
 
 
 def augflow_command(workload: Workload, source: Path, sink: Path, workers: int, *overrides: str) -> list[str]:
-    code = "import sys; from augflow.cli import main; sys.exit(main())"
+    code = "from augflow.cli import command; command()"
     settings = [f"source.root={source}", f"sink.root={sink}", f"executor.workers={workers}"]
     return [sys.executable, "-c", code, "run", str(workload.recipe), *settings, *overrides]
 

@@ -299,6 +299,32 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
         assert process.returncode == 141
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [["--version"], ["plan", "source=demo"]])
+def test_no_room_for_what_is_printed_is_said_in_words(words: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "augflow", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "no room for what this prints" in done.stderr
+
+
+def test_closed_streams_change_nothing_but_that_nobody_hears(tmp_path: Path) -> None:
+    """Whatever is opened first would be the standard output else, and workers would write into it."""
+    command = f"{sys.executable} -m augflow run source=demo sink.root=made <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, env=ENVIRONMENT).returncode == 0
+    done = augflow_in(tmp_path, "verify", "sink.root=made")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_command_does_what_is_registered_for_its_end_and_tells_by_its_exit_code(tmp_path: Path) -> None:
+    for words, code in ((["--version"], 0), (["no such verb"], 2)):
+        ending = f"import atexit, sys; atexit.register(print, 'the end'); sys.argv = {['augflow', *words]}; "
+        started = [sys.executable, "-c", f"{ending}from augflow.cli import command; command(); print('not here')"]
+        done = subprocess.run(started, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (code, "the end")
+
+
 def test_hydra_shows_what_it_composes(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("defaults: [{/chain@chains.gentle: gentle}]\nseed: 7\n")
     done = augflow_in(tmp_path, "plan", "mine.yaml", "source=demo", "--cfg", "job", "recipe.seed=8")

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from augflow.sink.folder import is_inside
 from augflow.sink.whole import NEW
 
+_READ = 1 << 18
+"""Bytes that are read at a time."""
 _FILE = re.compile(r"(begun|records)\.([0-9]{1,9})\.(?:.*\.)?jsonl", re.DOTALL)
 
 
@@ -91,7 +93,7 @@ class Journal:
 def record_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield every record of a file with the place at which it begins; what is torn or blank is passed over."""
     place = 0
-    with open(path, "rb") as opened:
+    with open(path, "rb", _READ) as opened:
         for line in opened:
             if line.endswith(b"\n") and not line.isspace():
                 yield place, line

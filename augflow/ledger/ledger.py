@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 FORMAT = "1"
-_ROWS = 32_768
+_ROWS = 8192
+"""Of a row group; one is written while the next is parsed."""
 _LEAST_OF_A_ROW = 32
 """Bytes of a record however well it is packed: its sha256 is like no other's."""
 _MOST_UNFOLDED = 100

@@ -10,7 +10,6 @@ import heapq
 import itertools
 import json
 import operator
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -60,6 +59,7 @@ class Newest:
         self._columns, self._rows = columns, rows
         self._path = path
         self._waiting: list[Path] = []
+        self._buffer = bytearray()
 
     def __enter__(self) -> Newest:
         return self
@@ -76,7 +76,8 @@ class Newest:
 
         newest = self._newest()
         while some := list(itertools.islice(newest, self._rows)):
-            places, sizes = np.array([entry[1:] for entry in some], np.int64).T
+            _, *numbers = zip(*some, strict=True)
+            places, sizes = np.array(numbers, np.int64)
             fresh = places >= 0
             tables = []
             if fresh.any():
@@ -154,22 +155,29 @@ class Newest:
         import pyarrow as pa
         import pyarrow.json as pj
 
-        lines = [b""] * len(places)
-        order = np.argsort(places)
-        parts = (places[order] >> _FILE, places[order] & _WITHIN, sizes[order], order)
-        where = zip(*(part.tolist() for part in parts), strict=True)
-        for file, records in itertools.groupby(where, operator.itemgetter(0)):
-            with open(self._files[file], "rb", buffering=0) as opened:
-                for start, stretch in _stretches(records):
-                    read = os.pread(opened.fileno(), sum(size for size, _ in stretch), start)
-                    place = 0
-                    for size, turn in stretch:
-                        lines[turn] = read[place : place + size]
-                        place += size
         columns = self._columns
         parse = pj.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error")
         read = pj.ReadOptions(block_size=max(_BLOCK, 2 * int(sizes.max())))
-        return pj.read_json(pa.BufferReader(b"".join(lines)), read, parse).select(columns.names)
+        return pj.read_json(pa.BufferReader(self._lines(places, sizes)), read, parse).select(columns.names)
+
+    def _lines(self, places: NDArray[np.int64], sizes: NDArray[np.int64]) -> memoryview:
+        """Records as they stand in the journal, those together that follow one another there too."""
+        ends = np.cumsum(sizes)
+        if len(self._buffer) < ends[-1]:
+            self._buffer = bytearray(int(ends[-1]))
+        lines = memoryview(self._buffer)[: ends[-1]]
+        firsts = np.flatnonzero(np.diff(places, prepend=-1) != np.append(0, sizes[:-1]))
+        starts, lengths = places[firsts], np.add.reduceat(sizes, firsts)
+        order = np.argsort(starts)
+        where = [starts >> _FILE, starts & _WITHIN, ends[firsts] - sizes[firsts], lengths]
+        stretches = zip(*(part[order].tolist() for part in where), strict=True)
+        for file, some in itertools.groupby(stretches, operator.itemgetter(0)):
+            with open(self._files[file], "rb") as opened:
+                for _, start, into, length in some:
+                    opened.seek(start)
+                    if opened.readinto(lines[into : into + length]) != length:
+                        raise SinkError(f"{self._files[file].absolute()} was cut short while it was being read.")
+        return lines
 
     def _from_ledger(self, rows: NDArray[np.int64]) -> pa.Table:
         assert self._ledger is not None
@@ -182,22 +190,6 @@ class Newest:
         # Parquet calls the items of a list otherwise than Arrow, and would write that down.
         table = self._ledger.read_row_groups(needed.tolist()).select(columns.names).cast(columns)
         return table.take(_numbers(rows - (ends - np.diff(ends, prepend=0))[groups] + before))
-
-
-def _stretches(records: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Records that follow one another in a file, a block at most: where they begin, and each one's size and turn."""
-    start = end = 0
-    stretch: list[tuple[int, int]] = []
-    for _, place, size, turn in records:
-        if stretch and (place != end or end - start >= _BLOCK):
-            yield start, stretch
-            stretch = []
-        if not stretch:
-            start = place
-        stretch.append((size, turn))
-        end = place + size
-    if stretch:
-        yield start, stretch
 
 
 def _each(batches: Iterable[pa.RecordBatch]) -> Iterator[_Place]:

@@ -292,8 +292,9 @@ def test_few_places_are_sorted_without_arrow_as_with_it(
 
 
 def test_records_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Longer than what a thread parses at a time, and many to it: a draw may hold a picture."""
+    """Longer than what is read or parsed at a time, and many to it: a draw may hold a picture."""
     numbers = list(range(40))
+    random.Random(3).shuffle(numbers)
     expected = sealed(tmp_path / "at once", numbers)
     monkeypatch.setattr(newest, "_BLOCK", 1000)
     assert sealed(tmp_path / "in blocks", numbers) == expected
