@@ -78,7 +78,12 @@ def begin_verb() -> None:
 
     if not gc.get_freeze_count():  # What further jobs leave behind is garbage.
         gc.freeze()
+    gc.set_threshold(_ALLOCATED)
     gc.enable()
+
+
+_ALLOCATED = 10_000
+"""Objects after which garbage is looked for; nearly all that is let go of needs no looking for."""
 
 
 def leave(code: int) -> NoReturn:

@@ -6,9 +6,10 @@ al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -19,12 +20,21 @@ from augflow.transform import Rng
 
 def digest(*parts: str | int, size: int = 16) -> bytes:
     """Digest `parts` unambiguously (each carries its length) into `size` bytes."""
-    h = blake2b(digest_size=size)
-    for part in parts:
-        data = str(part).encode("utf-8", "surrogateescape")
-        h.update(len(data).to_bytes(4, "little"))
-        h.update(data)
-    return h.digest()
+    return digest_of(parts, size)
+
+
+def digest_of(parts: Iterable[str | int], size: int = 16) -> bytes:
+    """The digest of `parts`, of which few are held at a time."""
+    made = blake2b(digest_size=size)
+    counted = map(_counted, parts)
+    while some := b"".join(itertools.islice(counted, 1000)):
+        made.update(some)
+    return made.digest()
+
+
+def _counted(part: str | int) -> bytes:
+    data = str(part).encode("utf-8", "surrogateescape")
+    return len(data).to_bytes(4, "little") + data
 
 
 class Streams:

@@ -280,7 +280,7 @@ class Replayer:
             number = numbers.setdefault(step["step"].partition("/")[0], len(numbers))
             if step["arguments"] is not None and step["draw"] is not None:
                 transform = self._transform(step["transform"], step["arguments"])
-                drawn.append(Drawn(number, transform, json.loads(step["draw"])))
+                drawn.append((number, transform, json.loads(step["draw"])))
         return drawn, numbers
 
     def _transform(self, name: str, arguments: str) -> Any:

@@ -68,6 +68,12 @@ def uniform(rng: Rng, low: float, high: float) -> float:
     return low + (high - low) * rng.random()
 
 
+def within(rng: Rng, limit: float | tuple[float, float]) -> float:
+    """Draw a number within a limit: `uniform(rng, *span(limit))`."""
+    low, high = limit if isinstance(limit, tuple) else (-limit, limit)
+    return low + (high - low) * rng.random()
+
+
 class Transform(Protocol):
     """Whatever draws; it has one of the three ways below besides."""
 

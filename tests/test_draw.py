@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from augflow.draw import Streams, digest
+from augflow.draw import Streams, digest, digest_of
+from augflow.transform import span, uniform, within
 
 FEW = settings(max_examples=50, deadline=None)
 keys = st.tuples(
@@ -137,3 +139,18 @@ def test_digests_are_equal_only_for_equal_parts(one: list[int | str], other: lis
     assert (digest(*one) == digest(*other)) == (list(map(str, one)) == list(map(str, other)))
     assert len(digest(*one)) == 16
     assert len(digest(*one, size=8)) == 8
+
+
+def test_a_digest_of_many_parts_is_that_of_each_with_its_length() -> None:
+    parts = [*range(3001), "é", "a\udce9", ""]
+    told = [str(part).encode("utf-8", "surrogateescape") for part in parts]
+    whole = b"".join(len(part).to_bytes(4, "little") + part for part in told)
+    assert digest_of(iter(parts)) == digest(*parts) == blake2b(whole, digest_size=16).digest()
+
+
+@pytest.mark.parametrize("limit", [0, 0.3, 7, (0.1, 0.2), (-3, 5)])
+def test_a_number_within_a_limit_is_uniform_over_its_span(limit: float | tuple[float, float]) -> None:
+    one, other = np.random.default_rng(1), np.random.default_rng(1)
+    drawn = [within(one, limit) for _ in range(100)]
+    assert drawn == [uniform(other, *span(limit)) for _ in range(100)]
+    assert span(limit)[0] <= min(drawn) <= max(drawn) <= span(limit)[1]

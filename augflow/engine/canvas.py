@@ -6,6 +6,7 @@ runs in between. Nothing is sampled, looked up or even decoded until somebody as
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,8 @@ class Canvas:
         self._held: Pixels | None = None
         """What has been made of the photograph so far, if anything."""
         self._owned = False
-        self._passes: list[_Pass] = []
+        self.waiting: deque[_Pass] = deque()
+        """Passes that nothing more can share."""
         self._matrix: Rows | None = None
         self._border: Border | None = None
         self._fill: Fill = 0
@@ -38,7 +40,7 @@ class Canvas:
     def move(self, matrix: Matrix, size: Size, border: Border | None, fill: Fill) -> None:
         """Add geometry; `border` is None where it cannot look beyond the photograph."""
         if self._table is not None or (border and self._border and (border, fill) != (self._border, self._fill)):
-            self._close()
+            self.close()
         rows: Rows = np.asarray(matrix, np.float64).tolist()
         self._matrix = rows if self._matrix is None else product(self._matrix, rows)
         self.size = size
@@ -68,28 +70,24 @@ class Canvas:
 
     def pixels(self) -> Pixels:
         """Carry out all that waits and return the pixels."""
-        while self.waits():
+        self.close()
+        while self.waiting:
             self.carry_on()
         return self._photograph.pixels if self._held is None else self._held
 
-    def waits(self) -> bool:
-        """Whether a pass waits to be carried out."""
-        return bool(self._passes) or self._matrix is not None or self._table is not None
-
-    def carry_on(self) -> None:
-        """Carry out one pass of those that wait."""
-        self._close()
-        act, given = self._passes.pop(0)
-        act(self, *given)
-
-    def _close(self) -> None:
+    def close(self) -> None:
         """Let nothing more share a pass with what waits."""
         if self._matrix is not None:
-            self._passes.append((Canvas._sample, (self._matrix, self.size, self._border or "reflect", self._fill)))
+            self.waiting.append((Canvas._sample, (self._matrix, self.size, self._border or "reflect", self._fill)))
             self._matrix, self._border, self._fill = None, None, 0
         if self._table is not None:
-            self._passes.append((Canvas._translate, (self._table,)))
+            self.waiting.append((Canvas._translate, (self._table,)))
             self._table = None
+
+    def carry_on(self) -> None:
+        """Carry out the first pass of those that wait."""
+        act, given = self.waiting.popleft()
+        act(self, *given)
 
     def _sample(self, matrix: Rows, size: Size, border: Border, fill: Fill) -> None:
         photograph = self._photograph if self._held is None else Photograph(self._held)

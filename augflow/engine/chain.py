@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, TypeAlias
 
 from augflow import markup
 from augflow.draw import Streams, digest
@@ -21,20 +21,12 @@ from augflow.engine.render import Render
 from augflow.registry import Registry
 from augflow.transform import Params, Size
 
-if TYPE_CHECKING:
-    pass
-
 Description = Mapping[str, Any]
 Entry = dict[str, Any]
 """What the record keeps of a step: `step` (its path), `transform`, `version`, `arguments`, `fired` and its `draw`."""
 
-
-class Drawn(NamedTuple):
-    """A transform with its draw, and the number of the top-level step it came from."""
-
-    step: int
-    transform: Any
-    params: Params
+Drawn: TypeAlias = tuple[int, Any, Params]
+"""The number of the top-level step that a transform came from, the transform, and its draw."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,10 @@ class Step:
         return hasattr(self.transform, "matrix") or bool(getattr(self.transform, "geometric", False))
 
     @cached_property
+    def resizes(self) -> bool:
+        return hasattr(self.transform, "resized")
+
+    @cached_property
     def idle(self) -> Entry:
         """The entry of the record where the step does not fire."""
         return _entry(self.path, self.use, self.version, self.arguments)
@@ -67,8 +63,8 @@ class Step:
             return size
         params = self.transform.draw(streams.generator(), size)
         entries.append({**self.idle, "fired": True, "draw": params})
-        drawn.append(Drawn(number, self.transform, params))
-        return resized(self.transform, size, params)
+        drawn.append((number, self.transform, params))
+        return resized(self.transform, size, params) if self.resizes else size
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -78,8 +78,7 @@ def decode(data: bytes, max_pixels: int, limit: TimeLimit = NONE) -> Decoded:
     return Decoded(opened.whole(), opened.format, opened.notes)
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A file whose header was read, decoded when it is asked for; JPEG also at a half, a quarter or an eighth.
 
     libjpeg reduces while it decodes, by averaging in the frequency domain, and reads all the data in doing so: what is

@@ -23,7 +23,7 @@ def finish(photograph: Photograph, drawn: Sequence[Drawn], fold: int, render: Re
 
 def perform(image: Image, drawn: Iterable[tuple[Any, Params]]) -> Image:
     """Perform transforms with their draws on an image, fused as in a chain; the input is left as it was."""
-    steps = [Drawn(0, transform, params) for transform, params in drawn]
+    steps = [(0, transform, params) for transform, params in drawn]
     return image_of(finish(Photograph(pixels_of(image)), steps, 0, Render()))
 
 
@@ -37,11 +37,12 @@ class Laid:
 
     def carry_on(self) -> bool:
         """Carry out one pass, where one waits; say whether another does."""
-        if self._canvas.waits():
-            self._canvas.carry_on()
+        canvas = self._canvas
+        if canvas.waiting:
+            canvas.carry_on()
         elif self._touches:
             self._touches = next(self._laying)
-        return self._touches or self._canvas.waits()
+        return self._touches or bool(canvas.waiting)
 
     def pixels(self) -> Pixels:
         """As they are once no pass waits."""
@@ -68,11 +69,13 @@ def _lay(canvas: Canvas, drawn: Iterable[Drawn], fold: int, render: Render) -> I
         elif hasattr(transform, "table"):
             canvas.look_up(_gray_or_colour(transform.table(**params), canvas.gray))
         elif hasattr(transform, "apply"):
+            canvas.close()
             yield True
             canvas.apply(transform, params)
         else:
             raise PluginError(f"The transform {type(transform).__name__} has none of matrix, table, apply.")
     _fit(canvas, render)
+    canvas.close()
     yield False
 
 

@@ -23,12 +23,13 @@ _AGAIN = (
     "It is compiled when augflow is installed: install it again, on this machine (in a checkout: `pip install -e .`)."
 )
 _library = _load()
+_view: Any = ctypes.c_char.from_buffer
 
 
 def address(array: NDArray[Any]) -> int:
     """Where a contiguous array begins, in a third of the time that `array.ctypes` takes where it may be written to."""
     if array.flags.writeable:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        return ctypes.addressof(_view(array))
     return int(array.ctypes.data)
 
 

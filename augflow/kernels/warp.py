@@ -40,7 +40,7 @@ def warp(
     """
     shape = pixels.shape
     deep = shape[2:]
-    if pixels.dtype != _BYTES or deep not in _CHANNELS or len(shape) < 2 or not all((*shape, *size)):
+    if pixels.dtype != _BYTES or deep not in _CHANNELS or len(shape) < 2 or 0 in shape or 0 in size:
         raise ValueError(f"neither gray bytes nor four of them a pixel: {pixels.dtype} {shape} to {size}")
     pixels = np.ascontiguousarray(pixels)
     made: Pixels = np.empty(size + deep, np.uint8)

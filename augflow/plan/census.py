@@ -41,10 +41,11 @@ class Keys(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
+        count = len(self)
+        if not -count <= index < count:
             raise IndexError(index)
-        index %= len(self)
-        return self.encoded(index).decode("utf-8", "surrogateescape")
+        index %= count
+        return self._block[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogateescape")
 
     def encoded(self, index: int) -> bytes:
         return bytes(self._block[self._ends[index] : self._ends[index + 1]])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augflow import markup
-from augflow.draw import digest
+from augflow.draw import digest_of
 from augflow.errors import RecipeError, nearest
 from augflow.plan.census import Census, Keys
 from augflow.plan.weighting import share
@@ -202,10 +202,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Digest of recipe, classes, counts and samples: equal plans make equal trees."""
-        parts: list[str | int] = [self.recipe.digest]
-        for plan in self.classes.values():
-            parts += [plan.label, plan.has, plan.originals, plan.copies]
-        parts += itertools.chain.from_iterable(
-            (unit.key, unit.first, unit.end, *(part for part in unit[4:] if part is not None)) for unit in self.units()
-        )
-        return digest(*parts).hex()
+        classes = ((plan.label, plan.has, plan.originals, plan.copies) for plan in self.classes.values())
+        units = ([part for part in unit[1:] if part is not None] for unit in self.units())
+        parts = itertools.chain.from_iterable(itertools.chain([[self.recipe.digest]], classes, units))
+        return digest_of(parts).hex()

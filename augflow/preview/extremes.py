@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from augflow.engine.chain import Drawn, Node, OneOf, Step
+from augflow.engine.chain import Node, OneOf, Step
 from augflow.engine.codec import encode, open_image
 from augflow.engine.performing import finish
 from augflow.engine.sampling import Photograph
@@ -94,7 +94,7 @@ def _rows(step: Step, samples: Sequence[_Sample], bench: Bench) -> Iterator[Row]
 def _tile(step: Step, sample: _Sample, bound: Bound, bench: Bench) -> Tile:
     render = bench.maker.recipe.render
     fold = 0 if step.is_geometric() else -1
-    drawn = [Drawn(0, bound.transform, bound.params)]
+    drawn = [(0, bound.transform, bound.params)]
     said = draws.say(step.use, bound.params)
     try:
         made = encode(finish(sample.photograph, drawn, fold, render), render)

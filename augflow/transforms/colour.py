@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from augflow.kernels.table import straight_line
 from augflow.symmetry import Breaks
-from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span, uniform
+from augflow.transform import IDENTITY, Ascending, Image, Params, Rng, Size, Table, span, uniform, within
 
 _Strength: TypeAlias = Annotated[float, at.Ge(-1), at.Le(1)]
 _StrengthLimit: TypeAlias = Annotated[float, at.Ge(0), at.Le(1)] | Annotated[tuple[_Strength, _Strength], Ascending]
@@ -53,8 +53,8 @@ class BrightnessContrast:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "brightness": uniform(rng, *span(self.brightness)),
-            "contrast": uniform(rng, *span(self.contrast)),
+            "brightness": within(rng, self.brightness),
+            "contrast": within(rng, self.contrast),
         }
 
     def table(self, brightness: float, contrast: float) -> Table:
@@ -101,8 +101,8 @@ class HueSaturation:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "hue": uniform(rng, *span(self.hue)),
-            "saturation": uniform(rng, *span(self.saturation)),
+            "hue": within(rng, self.hue),
+            "saturation": within(rng, self.saturation),
         }
 
     def apply(self, image: Image, hue: float, saturation: float) -> Image:

@@ -15,7 +15,7 @@ import annotated_types as at
 import numpy as np
 
 from augflow.symmetry import Breaks, turned
-from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Size, span, uniform
+from augflow.transform import Ascending, Border, Fill, Matrix, Params, Rng, Size, span, uniform, within
 
 _Angle: TypeAlias = Annotated[float, at.Ge(-180), at.Le(180)]
 _AngleLimit: TypeAlias = Annotated[float, at.Ge(0), at.Le(180)] | Annotated[tuple[_Angle, _Angle], Ascending]
@@ -126,7 +126,7 @@ class Rotate:
         return turned(*span(self.limit))
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"angle": uniform(rng, *span(self.limit))}
+        return {"angle": within(rng, self.limit)}
 
     def matrix(self, size: Size, angle: float) -> Matrix:
         cos, sin = _cos_sin(angle)
@@ -149,7 +149,7 @@ class Shift:
     breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
+        return {"x": within(rng, self.x), "y": within(rng, self.y)}
 
     def matrix(self, size: Size, x: float, y: float) -> Matrix:
         return _matrix(1, 0, -x * size.width, 0, 1, -y * size.height)
@@ -172,7 +172,7 @@ class Shear:
     breaks: ClassVar[Breaks] = ()
 
     def draw(self, rng: Rng, size: Size) -> Params:
-        return {"x": uniform(rng, *span(self.x)), "y": uniform(rng, *span(self.y))}
+        return {"x": within(rng, self.x), "y": within(rng, self.y)}
 
     def matrix(self, size: Size, x: float, y: float) -> Matrix:
         lean, tilt = math.tan(math.radians(x)), math.tan(math.radians(y))
@@ -227,11 +227,11 @@ class Affine:
 
     def draw(self, rng: Rng, size: Size) -> Params:
         return {
-            "angle": uniform(rng, *span(self.rotate)),
-            "x": uniform(rng, *span(self.shift)),
-            "y": uniform(rng, *span(self.shift)),
+            "angle": within(rng, self.rotate),
+            "x": within(rng, self.shift),
+            "y": within(rng, self.shift),
             "scale": _factor(rng, self.scale),
-            "shear": uniform(rng, *span(self.shear)),
+            "shear": within(rng, self.shear),
         }
 
     def matrix(self, size: Size, angle: float, x: float, y: float, scale: float, shear: float) -> Matrix:

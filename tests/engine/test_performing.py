@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from augflow.engine.chain import Drawn
 from augflow.engine.performing import Laid, finish
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
@@ -40,7 +39,7 @@ def photograph() -> Pixels:
     ],
 )
 def test_one_pass_is_carried_out_at_a_time(steps: list[Any], passes: int, decoded: bool) -> None:
-    pixels, drawn = photograph(), [Drawn(0, *step) for step in steps]
+    pixels, drawn = photograph(), [(0, *step) for step in steps]
     kept, asked = pixels.copy(), []
 
     def whole() -> Pixels:
@@ -59,7 +58,7 @@ def test_one_pass_is_carried_out_at_a_time(steps: list[Any], passes: int, decode
 
 @pytest.mark.parametrize(("fold", "passes"), [(-1, 2), (0, 2), (1, 3)])
 def test_the_render_shares_a_pass_with_geometry_beside_it(fold: int, passes: int) -> None:
-    laid = Laid(Photograph(photograph()), [Drawn(0, *TURN), Drawn(1, *SOFT)], fold, Render(size=24))
+    laid = Laid(Photograph(photograph()), [(0, *TURN), (1, *SOFT)], fold, Render(size=24))
     counted = 1
     while laid.carry_on():
         counted += 1

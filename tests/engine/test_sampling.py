@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augflow.engine.chain import Drawn
 from augflow.engine.codec import encode, open_image
 from augflow.engine.performing import finish, perform
 from augflow.engine.render import Render
@@ -254,7 +253,7 @@ class Trial:
             matrix = transform.matrix(size, **params)
             size = transform.resized(size, **params) if hasattr(transform, "resized") else size
             self.steps.append((matrix, size))
-            drawn.append(Drawn(0, transform, params))
+            drawn.append((0, transform, params))
         aim = [max(8, round(side / reduction)) for side in size] if reduction else None
         self.render = Render(size=(aim[0], aim[1]) if aim else None, fit="stretch")
         self.last = size
@@ -384,7 +383,7 @@ def test_the_smallest_photographs(shape: tuple[int, ...]) -> None:
         for border in ("reflect", "nearest", "wrap", "constant"):
             chosen = transform.__class__(border=border) if hasattr(transform, "border") else transform
             for size in (None, 1, 7, 50):
-                drawn = [Drawn(0, chosen, chosen.draw(rng, size_of(image)))]
+                drawn = [(0, chosen, chosen.draw(rng, size_of(image)))]
                 made = finish(Photograph(pixels), drawn, 0, Render(size=size))
                 assert size is None or made.shape[:2] == (size, size)
                 assert made.shape[2:] == pixels.shape[2:]
@@ -405,7 +404,7 @@ def test_pixels_keep_their_number_of_channels(shape: tuple[int, ...]) -> None:
 def test_one_pixel_is_that_pixel_everywhere() -> None:
     pixels = np.array([[[10, 200, 30]]], np.uint8)
     for size in (1, 5, 40):
-        made = finish(Photograph(pixels), [Drawn(0, Rotate(), {"angle": 20.0})], 0, Render(size=size))
+        made = finish(Photograph(pixels), [(0, Rotate(), {"angle": 20.0})], 0, Render(size=size))
         assert (made == pixels[0, 0]).all()
 
 
