@@ -38,7 +38,7 @@ def ours(steps: dict[str, Any], image: Pixels, copies: int = 1) -> list[Pixels]:
     made = []
     for copy in range(copies):
         drawn = chain.draw(Size(*image.shape[:2]), Render(), Streams(0, "a", copy))[1]
-        made.append(perform(image, [(one.transform, one.params) for one in drawn]))
+        made.append(perform(image, [(transform, params) for _, transform, params in drawn]))
     return made
 
 

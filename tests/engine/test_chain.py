@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from augflow.draw import Streams
-from augflow.engine.chain import Chain, Entry
+from augflow.engine.chain import Chain, Drawn, Entry
 from augflow.engine.performing import finish, perform
 from augflow.engine.render import Render
 from augflow.engine.sampling import Photograph
@@ -343,5 +343,5 @@ def test_what_needs_colour_leaves_gray_alone() -> None:
     gray = photograph(gray=True)[..., None]
     assert np.array_equal(perform(gray, [(Tint(), {})]), gray)
     assert np.array_equal(perform(photograph(), [(Tint(), {})]), 255 - photograph())
-    drawn = [(0, Tint(), {})]
+    drawn: list[Drawn] = [(0, Tint(), {})]
     assert np.array_equal(finish(Photograph(gray[..., 0]), drawn, -1, Render()), gray[..., 0])
