@@ -91,6 +91,8 @@ def leave(code: int) -> NoReturn:
     import atexit
     import os
 
+    if _watched():
+        sys.exit(code)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -98,3 +100,14 @@ def leave(code: int) -> NoReturn:
         except (OSError, ValueError):  # Nobody reads it.
             code = code or PIPE_CLOSED
     os._exit(code)
+
+
+def _watched() -> bool:
+    """Whether a profiler or debugger looks on, which tells what it saw once the code that it runs has ended."""
+    monitoring = getattr(sys, "monitoring", None)
+    tools = [monitoring.get_tool(number) for number in range(_TOOLS)] if monitoring else []
+    return any([sys.getprofile(), sys.gettrace(), *tools])
+
+
+_TOOLS = 6
+"""How many may look on at a time, from Python 3.12 on."""
