@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from augflow.command import INTERRUPTED, TERMINATED, begin_verb, guarded, leave, mend_streams, pipe_closed
+from augflow.command import INTERRUPTED, TERMINATED, begin_verb, guarded, mend_streams, pipe_closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ _WORKERS_IMPORT = (
 def command() -> None:
     """What is installed as `augflow`: do what the command line asks, and end with its exit code."""
     mend_streams()
-    leave(main())
+    sys.exit(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = pipe_closed()
     finally:
         (gc.enable if collects else gc.disable)()
+        if arguments is None:
+            gc.freeze()  # The process ends: to look for garbage once more would take a tenth of a second.
     return code
 
 

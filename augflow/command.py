@@ -10,7 +10,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
 WRONG = 2
 FAULT = 70
@@ -84,30 +83,3 @@ def begin_verb() -> None:
 
 _ALLOCATED = 10_000
 """Objects after which garbage is looked for; nearly all that is let go of needs no looking for."""
-
-
-def leave(code: int) -> NoReturn:
-    """End this process once what is registered for its end is done; to take all it holds apart would take longer."""
-    import atexit
-    import os
-
-    if _watched():
-        sys.exit(code)
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # Nobody reads it.
-            code = code or PIPE_CLOSED
-    os._exit(code)
-
-
-def _watched() -> bool:
-    """Whether a profiler or debugger looks on, which tells what it saw once the code that it runs has ended."""
-    monitoring = getattr(sys, "monitoring", None)
-    tools = [monitoring.get_tool(number) for number in range(_TOOLS)] if monitoring else []
-    return any([sys.getprofile(), sys.gettrace(), *tools])
-
-
-_TOOLS = 6
-"""How many may look on at a time, from Python 3.12 on."""

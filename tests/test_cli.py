@@ -317,21 +317,6 @@ def test_closed_streams_change_nothing_but_that_nobody_hears(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout
 
 
-def test_the_command_does_what_is_registered_for_its_end_and_tells_by_its_exit_code(tmp_path: Path) -> None:
-    for words, code in ((["--version"], 0), (["no such verb"], 2)):
-        ending = f"import atexit, sys; atexit.register(print, 'the end'); sys.argv = {['augflow', *words]}; "
-        started = [sys.executable, "-c", f"{ending}from augflow.cli import command; command(); print('not here')"]
-        done = subprocess.run(started, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
-        assert (done.returncode, done.stdout.splitlines()[-1]) == (code, "the end")
-
-
-def test_a_profiler_tells_what_it_saw(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cProfile", "-m", "augflow", "--version"]
-    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "function calls" in done.stdout
-
-
 def test_hydra_shows_what_it_composes(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("defaults: [{/chain@chains.gentle: gentle}]\nseed: 7\n")
     done = augflow_in(tmp_path, "plan", "mine.yaml", "source=demo", "--cfg", "job", "recipe.seed=8")
