@@ -26,8 +26,25 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 FORMAT = "1"
-_ROWS = 8192
+_ROWS = 4096
 """Of a row group; one is written while the next is parsed."""
+_STEPS = "steps.list.element"
+_REPEATING = [
+    "label",
+    "split",
+    "group",
+    "copy",
+    "height",
+    "width",
+    "parents.list.element.role",
+    "chain",
+    *(f"{_STEPS}.{name}" for name in ("step", "transform", "version", "arguments")),
+    "render",
+    "converted.list.element",
+    "recipe_digest",
+    "plan_digest",
+]
+"""Columns as Parquet calls them that are written by dictionary; of all else nearly every value is another."""
 _LEAST_OF_A_ROW = 32
 """Bytes of a record however well it is packed: its sha256 is like no other's."""
 _MOST_UNFOLDED = 100
@@ -176,7 +193,7 @@ def seal(path: Path, journal: Journal, wanted: set[str] | None, recipe_digest: s
         _plain_memory(),
         Newest(path, journal, wanted, schema(), _ROWS) as records,
         written(path, _half(path, journal.folder)) as file,
-        pq.ParquetWriter(file, columns, compression="zstd") as writer,
+        pq.ParquetWriter(file, columns, compression="zstd", use_dictionary=_REPEATING) as writer,
     ):
         for table in _one_ahead(records.in_order()):
             for name, value in digests:
