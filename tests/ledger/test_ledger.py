@@ -303,6 +303,25 @@ def test_records_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert ledger.read(tmp_path / "ledger.parquet")["chain"].to_pylist() == ["gentle", long["chain"], "gentle"]
 
 
+def test_a_journal_that_is_cut_short_while_it_is_read_is_not_sealed(tmp_path: Path) -> None:
+    """What an earlier record left in the buffer is not taken for the one that is gone."""
+    journal = recorded(tmp_path, [line(1), line(2), line(3)])
+    with newest.Newest(tmp_path / "none", journal, None, ledger.schema(), 2) as records:
+        tables = records.in_order()
+        assert next(tables).num_rows == 2
+        os.truncate(journal.record_files()[0], 10)
+        with pytest.raises(SinkError, match="was cut short"):
+            next(tables)
+
+
+def test_values_that_repeat_are_written_once_a_row_group(tmp_path: Path) -> None:
+    sealed(tmp_path / "made", list(range(50)))
+    group = pq.ParquetFile(tmp_path / "made" / "ledger.parquet").metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    by_dictionary = {column.path_in_schema for column in columns if "RLE_DICTIONARY" in column.encodings}
+    assert by_dictionary == set(ledger._REPEATING)
+
+
 def test_a_ledger_whose_rows_are_in_disorder_is_not_built_upon(tmp_path: Path) -> None:
     sealed(tmp_path / "a", [1, 2, 3])
     file = tmp_path / "a" / "ledger.parquet"
