@@ -32,8 +32,9 @@ def guarded(act: Callable[[], int], job: str = "") -> int:
 
         from augflow.errors import AugflowError, SurroundingsError
 
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-            error = SurroundingsError("there is no room for what this prints, wherever that goes.")
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            where = f" to {error.filename}" if error.filename else ""
+            error = SurroundingsError(f"there is no room left for what this writes or prints{where}.")
         if isinstance(error, AugflowError):
             print(f"augflow: {job}{error}", file=sys.stderr)
             return error.exit_code
@@ -77,9 +78,4 @@ def begin_verb() -> None:
 
     if not gc.get_freeze_count():  # What further jobs leave behind is garbage.
         gc.freeze()
-    gc.set_threshold(_ALLOCATED)
     gc.enable()
-
-
-_ALLOCATED = 10_000
-"""Objects after which garbage is looked for; nearly all that is let go of needs no looking for."""

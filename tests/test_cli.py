@@ -306,7 +306,7 @@ def test_no_room_for_what_is_printed_is_said_in_words(words: list[str], tmp_path
         command = [sys.executable, "-m", "augflow", *words]
         done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert "no room for what this prints" in done.stderr
+    assert "no room left for what this writes or prints" in done.stderr
 
 
 def test_closed_streams_change_nothing_but_that_nobody_hears(tmp_path: Path) -> None:

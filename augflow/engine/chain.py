@@ -49,10 +49,6 @@ class Step:
         return hasattr(self.transform, "matrix") or bool(getattr(self.transform, "geometric", False))
 
     @cached_property
-    def resizes(self) -> bool:
-        return hasattr(self.transform, "resized")
-
-    @cached_property
     def idle(self) -> Entry:
         """The entry of the record where the step does not fire."""
         return _entry(self.path, self.use, self.version, self.arguments)
@@ -64,7 +60,7 @@ class Step:
         params = self.transform.draw(streams.generator(), size)
         entries.append({**self.idle, "fired": True, "draw": params})
         drawn.append((number, self.transform, params))
-        return resized(self.transform, size, params) if self.resizes else size
+        return resized(self.transform, size, params)
 
 
 @dataclass(frozen=True)

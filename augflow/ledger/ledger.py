@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 FORMAT = "1"
 _ROWS = 4096
 """Of a row group; one is written while the next is parsed."""
-_STEPS = "steps.list.element"
 _REPEATING = [
     "label",
     "split",
@@ -38,13 +37,13 @@ _REPEATING = [
     "width",
     "parents.list.element.role",
     "chain",
-    *(f"{_STEPS}.{name}" for name in ("step", "transform", "version", "arguments")),
+    *(f"steps.list.element.{name}" for name in ("step", "transform", "version", "arguments")),
     "render",
     "converted.list.element",
     "recipe_digest",
     "plan_digest",
 ]
-"""Columns as Parquet calls them that are written by dictionary; of all else nearly every value is another."""
+"""Columns, by Parquet's names, that are written by dictionary; in the others few values stand more than a few times."""
 _LEAST_OF_A_ROW = 32
 """Bytes of a record however well it is packed: its sha256 is like no other's."""
 _MOST_UNFOLDED = 100

@@ -60,6 +60,7 @@ class Newest:
         self._path = path
         self._waiting: list[Path] = []
         self._buffer = bytearray()
+        """Holds the records that are parsed, in the same memory each time."""
 
     def __enter__(self) -> Newest:
         return self
@@ -161,7 +162,10 @@ class Newest:
         return pj.read_json(pa.BufferReader(self._lines(places, sizes)), read, parse).select(columns.names)
 
     def _lines(self, places: NDArray[np.int64], sizes: NDArray[np.int64]) -> memoryview:
-        """Records as they stand in the journal, those together that follow one another there too."""
+        """Records as they stand in the journal, until the next are read.
+
+        Those that follow one another there too are read together.
+        """
         ends = np.cumsum(sizes)
         if len(self._buffer) < ends[-1]:
             self._buffer = bytearray(int(ends[-1]))

@@ -45,7 +45,7 @@ class Keys(Sequence[str]):
         if not -count <= index < count:
             raise IndexError(index)
         index %= count
-        return self._block[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogateescape")
+        return self.encoded(index).decode("utf-8", "surrogateescape")
 
     def encoded(self, index: int) -> bytes:
         return bytes(self._block[self._ends[index] : self._ends[index + 1]])
