@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.hostile.constructs import CHAINS, RECIPES, SECRET, Construct
 
@@ -79,6 +80,8 @@ def den(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
+    (root / "images/a").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(root / "images/a/1.png")
     return root
 
 

@@ -70,7 +70,7 @@ if __name__ == "__main__":
     forkserver.start(["augflow.engine.work"])
     sys.addaudithook(watch)
     commands = json.load(sys.stdin)
-    for first in (["plan", "source=demo"], ["check", "fine.yaml"], ["diff", "balance", "fine.yaml"]):
+    for first in (["plan", "source.root=images"], ["check", "fine.yaml"], ["diff", "balance", "fine.yaml"]):
         assert main(first) in (0, 1), first
     limit = _held() + _MOST
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
