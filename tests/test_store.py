@@ -224,7 +224,7 @@ def _first_page(opened: Store, results: Any) -> None:
     results.put(listed(opened))
 
 
-@pytest.mark.parametrize("start", ["fork", "forkserver"])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_a_store_goes_to_other_processes(start: Any, object_store: Any) -> None:
     object_store.bucket(f"far-{start}").put_object(Key="x/1", Body=b"one")
     opened = Store(f"s3://far-{start}/x")
