@@ -64,7 +64,8 @@ def tabulate(source: Path, seed: int) -> None:
             curve = [figure.value for figure in items["redundancy"].figures if figure.name.startswith("newness")]
             damaged = items["damage"].figures[0].value
             told = ", ".join(f"{name} {item.verdict}" for name, item in items.items() if item.verdict != "ok")
-            cells = [recipe, originals, *shown, f"{curve[0]:.2f}, {curve[-1]:.2f}", f"{damaged:.1%}", told or "all ok"]
+            newness = f"{curve[0]:.2f}, {curve[-1]:.2f}" if curve else "too few images"
+            cells = [recipe, originals, *shown, newness, f"{damaged:.1%}", told or "all ok"]
             print(f"| {' | '.join(cells)} |", flush=True)
 
 
