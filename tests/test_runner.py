@@ -275,6 +275,37 @@ def test_killed_while_it_settles_it_goes_on(source: Path, start: Command, tmp_pa
     assert tree(tmp_path) == before
 
 
+def test_stopped_while_the_journal_goes_nothing_is_made_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever files of the journal are gone already, the ledger and the rest of them vouch for every output."""
+    unlink, scandir, gone, most = os.unlink, os.scandir, 0, 0
+
+    def list_records_first(path: Any) -> Any:
+        listed = scandir(path)
+        return sorted(listed, key=lambda entry: entry.name, reverse=True) if Path(path).name == ".augflow" else listed
+
+    def fail_soon(path: Any) -> None:
+        nonlocal gone
+        if Path(path).name.startswith(("begun.", "records.")):
+            if gone == most:
+                raise OSError("the power goes")
+            gone += 1
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", fail_soon)
+    monkeypatch.setattr(os, "scandir", list_records_first)
+    words = (f"source.root={source}", f"sink.root={tmp_path / 'out'}", "recipe.target=20", "executor.workers=2")
+    for most in range(100):
+        gone, told = 0, Told()
+        with contextlib.suppress(SurroundingsError):
+            make(*words, watch=told)
+            break
+        assert sum(heard[0] == "made" for heard in told.heard) == 0 or most == 0, f"{most} files of the journal gone"
+    assert most >= 3
+    assert not (tmp_path / "out" / ".augflow").exists()
+
+
 def test_killed_and_gone_on_with_another_recipe_leaves_nothing_of_the_first(
     whole: dict[str, str], start: Command, tmp_path: Path
 ) -> None:

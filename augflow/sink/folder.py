@@ -21,7 +21,7 @@ from typing import Any
 
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
-from augflow.sink.notes import Notes, writer
+from augflow.sink.notes import Notes, turn_to_go, writer
 from augflow.sink.whole import NEW, settle_all, write_all
 
 WORKSHOP = ".augflow"
@@ -288,7 +288,7 @@ class FolderSink:
         for entry in os.scandir(self._half):
             os.unlink(entry.path)
         os.rmdir(self._half)
-        for entry in sorted(os.scandir(self.workshop), key=lambda entry: entry.name == "lock"):
+        for entry in sorted(os.scandir(self.workshop), key=lambda entry: turn_to_go(entry.name)):
             os.unlink(entry.path)
         remove_empty(self.workshop)  # It is not, where another run has come by now.
 

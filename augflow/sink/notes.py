@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from augflow.sink.whole import write_all
 
+_WRITTEN = re.compile(r"(begun|records)\.([0-9]+)\..+\.jsonl", re.DOTALL)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -30,6 +31,16 @@ def line_of(paths: Sequence[str]) -> bytes:
 def lines_of(records: Sequence[bytes]) -> bytes:
     """What a journal has of outputs that were put."""
     return b"".join(b"%b\n" % record for record in records)
+
+
+def turn_to_go(name: str) -> tuple[int, int, str]:
+    """By what the files of a workshop are sorted to be removed once a ledger has all that they tell.
+
+    Of each run first what was begun, then the records: where this is cut short, nothing is there as begun whose record
+    is gone. Then what tells that there was a run, and the lock last.
+    """
+    match = _WRITTEN.fullmatch(name)
+    return (0, int(match[2]), match[1]) if match else (2 if name == "lock" else 1, 0, "")
 
 
 class Notes:

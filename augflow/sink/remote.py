@@ -29,7 +29,7 @@ from typing import Any
 from augflow.errors import ImageError, SinkError, SurroundingsError
 from augflow.sink import Found
 from augflow.sink.folder import CARD, LEDGER, LOCK, OURS, RUN, WORKSHOP
-from augflow.sink.notes import line_of, lines_of, writer
+from augflow.sink.notes import line_of, lines_of, turn_to_go, writer
 from augflow.store import Store
 
 _HOLD = f"{WORKSHOP}/lock"
@@ -199,7 +199,13 @@ class RemoteSink:
                     self.store.put(name, data)
 
     def end(self) -> None:
-        self.store.delete([one.key for page in self.store.pages(WORKSHOP) for one in page if one.key != _HOLD])
+        keys = [one.key for page in self.store.pages(WORKSHOP) for one in page if one.key != _HOLD]
+
+        def turn(key: str) -> tuple[int, int, str]:
+            return turn_to_go(key.rpartition("/")[2])
+
+        for _, some in itertools.groupby(sorted(keys, key=turn), turn):
+            self.store.delete([*some])
         for entry in os.scandir(self.workshop):
             os.unlink(entry.path)
         self.workshop.rmdir()
