@@ -1,4 +1,7 @@
-"""Every benchmark runs to its end, on a fraction of its work: what it prints here are no figures."""
+"""Benchmarks run to their end, on a fraction of their work: what they print here are no figures.
+
+`scale.py ray` is not among them: it needs a cluster.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +55,9 @@ def test_on_images_that_they_draw(typed: str, says: str, checkout: Path) -> None
 @pytest.mark.usefixtures("photographs")
 def test_on_photographs(typed: str, says: str, checkout: Path) -> None:
     assert says in run(checkout, *typed.split())
+
+
+@pytest.mark.parametrize("typed", ["audit.py --every 1", "pages.py --rounds 1 --large 0"])
+def test_on_few_images(typed: str, small_source: Path, checkout: Path) -> None:
+    said = run(checkout, *typed.split(), "--source", str(small_source))
+    assert said.count("\n|") > 5

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from augflow.sink.folder import is_inside
+from augflow.sink.notes import told_by
 from augflow.sink.whole import NEW
 
 _READ = 1 << 18
 """Bytes that are read at a time."""
-_FILE = re.compile(r"(begun|records)\.([0-9]{1,9})\.(?:.*\.)?jsonl", re.DOTALL)
 
 
 class Entry(NamedTuple):
@@ -62,8 +61,8 @@ class Journal:
         """Files of a kind, each with the number of its run, in order."""
         if not self.folder.is_dir():
             return []
-        found = ((_FILE.fullmatch(name), name) for name in os.listdir(self.folder))
-        return sorted((int(match[2]), self.folder / name) for match, name in found if match and match[1] == kind)
+        found = ((told_by(name), self.folder / name) for name in os.listdir(self.folder))
+        return sorted((told.run, path) for told, path in found if told and told.kind == kind)
 
     def record_files(self) -> list[Path]:
         """Files with records, later runs' after earlier."""

@@ -288,7 +288,7 @@ class FolderSink:
         for entry in os.scandir(self._half):
             os.unlink(entry.path)
         os.rmdir(self._half)
-        for entry in sorted(os.scandir(self.workshop), key=lambda entry: turn_to_go(entry.name)):
+        for entry in sorted(os.scandir(self.workshop), key=lambda entry: turn_to_go(entry.path)):
             os.unlink(entry.path)
         remove_empty(self.workshop)  # It is not, where another run has come by now.
 

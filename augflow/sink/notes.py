@@ -8,12 +8,13 @@ import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
 from augflow.sink.whole import write_all
 
-_WRITTEN = re.compile(r"(begun|records)\.([0-9]+)\..+\.jsonl", re.DOTALL)
+_FILE = re.compile(r"(begun|records)\.([0-9]{1,9})\.(.*\.)?jsonl", re.DOTALL)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -33,14 +34,33 @@ def lines_of(records: Sequence[bytes]) -> bytes:
     return b"".join(b"%b\n" % record for record in records)
 
 
-def turn_to_go(name: str) -> tuple[int, int, str]:
+class Told(NamedTuple):
+    """What the name of a journal's file says."""
+
+    kind: str
+    """`begun` or `records`."""
+    run: int
+    by_worker: bool
+    """Else it only tells that there was the run."""
+
+
+def told_by(name: str) -> Told | None:
+    """What a file of a workshop is in its journal; None of what belongs to no journal."""
+    match = _FILE.fullmatch(name)
+    return Told(match[1], int(match[2]), bool(match[3])) if match else None
+
+
+def turn_to_go(path: str) -> tuple[int, int, str]:
     """By what the files of a workshop are sorted to be removed once a ledger has all that they tell.
 
     Of each run first what was begun, then the records: where this is cut short, nothing is there as begun whose record
     is gone. Then what tells that there was a run, and the lock last.
     """
-    match = _WRITTEN.fullmatch(name)
-    return (0, int(match[2]), match[1]) if match else (2 if name == "lock" else 1, 0, "")
+    name = path.rpartition("/")[2]
+    told = told_by(name)
+    if told and told.by_worker:
+        return 0, told.run, told.kind
+    return 2 if name == "lock" else 1, 0, ""
 
 
 class Notes:

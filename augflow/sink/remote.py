@@ -200,11 +200,7 @@ class RemoteSink:
 
     def end(self) -> None:
         keys = [one.key for page in self.store.pages(WORKSHOP) for one in page if one.key != _HOLD]
-
-        def turn(key: str) -> tuple[int, int, str]:
-            return turn_to_go(key.rpartition("/")[2])
-
-        for _, some in itertools.groupby(sorted(keys, key=turn), turn):
+        for _, some in itertools.groupby(sorted(keys, key=turn_to_go), turn_to_go):
             self.store.delete([*some])
         for entry in os.scandir(self.workshop):
             os.unlink(entry.path)

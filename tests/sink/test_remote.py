@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from augflow.errors import SinkError, SurroundingsError
 from augflow.sink import open_sink, remote
+from augflow.store import Store
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 WORDS = ["recipe.target=12", "executor.workers=2"]
@@ -105,6 +106,32 @@ def test_killed_it_goes_on(bucket: Any, url: str, small_source: Path, local: dic
     assert "unfinished run" in augflow("verify", f"sink.root={url}", code=1)
     augflow(*words[3:])
     assert objects(bucket) == local
+
+
+def test_as_the_journal_goes_nothing_is_left_as_begun_whose_record_is_gone(
+    bucket: Any, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, delete, seen = open_sink({"root": url}), Store.delete, []
+
+    def slowly(store: Store, keys: Collection[str]) -> None:
+        delete(store, keys)
+        seen.append({one.key.rpartition("/")[2] for one in bucket.objects.filter(Prefix="out/.augflow/")} - {"lock"})
+
+    with sink.held():
+        for run in (1, 2):
+            bucket.Object(f"out/.augflow/begun.{run}.jsonl").put(Body=b"")
+            sink.notes(run).begin(["few/1.jpg"])
+            sink.notes(run).append([b"{}"])
+        monkeypatch.setattr(Store, "delete", slowly)
+        sink.end()
+    runs = [sorted(".".join(name.split(".")[:2]) for name in names) for names in seen]
+    assert runs[:5] == [
+        ["begun.1", "begun.2", "begun.2", "records.1", "records.2"],
+        ["begun.1", "begun.2", "begun.2", "records.2"],
+        ["begun.1", "begun.2", "records.2"],
+        ["begun.1", "begun.2"],
+        [],
+    ]
 
 
 def test_what_is_not_ours_is_left_alone(bucket: Any, url: str, small_source: Path) -> None:
